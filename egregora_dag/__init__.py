@@ -1,0 +1,1 @@
+"""Egregora on Dagster: chat exports become messages, windows, documents and ratings in DuckDB."""

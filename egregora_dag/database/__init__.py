@@ -1,0 +1,1 @@
+"""The database layer: contracts, migrations, connections and writes, usable without Dagster."""

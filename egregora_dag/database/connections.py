@@ -1,0 +1,148 @@
+"""Every DuckDB connection of the process is opened here, with one configuration.
+
+DuckDB lets one process at a time write a file, and refuses a second configuration for a file that
+the process has open. So a process opens a file once, hands out cursors of that one database, and
+closes it when the last cursor is given back; whoever finds the file locked by another process waits.
+"""
+
+import logging
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from egregora_dag import settings
+from egregora_dag.database.exceptions import DatabaseLockedError
+
+# What dagster-duckdb's stock resource passes, so that both can open one file in one process.
+CONFIG: Mapping[str, Any] = {"custom_user_agent": "dagster"}
+
+_LOCKED = re.compile(r"Conflicting lock is held in (?P<holder>.*?\(PID \d+\))")
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Database:
+    """One file of this process: its open instance, who uses it, and whose turn it is to write."""
+
+    opening: threading.Lock = field(default_factory=threading.Lock)
+    writing: threading.RLock = field(default_factory=threading.RLock)
+    users: int = 0
+    instance: DuckDBPyConnection | None = None
+
+
+_databases: dict[Path, _Database] = {}
+_registry = threading.Lock()
+
+
+def _database(path: Path) -> _Database:
+    with _registry:
+        return _databases.setdefault(path, _Database())
+
+
+def open_waiting(
+    path: Path,
+    *,
+    read_only: bool = False,
+    config: Mapping[str, Any] = CONFIG,
+    timeout: float | None = None,
+) -> DuckDBPyConnection:
+    """Open a database file, waiting while another process holds it.
+
+    Args:
+        path: The file; created when missing, unless `read_only`.
+        read_only: Open without the right to write; several processes may do so at once.
+        config: DuckDB's configuration.
+        timeout: Seconds to wait, `$EGREGORA_LOCK_TIMEOUT` or 120 when None.
+
+    Returns:
+        The connection, which the caller closes.
+
+    Raises:
+        DatabaseLockedError: The file was still held when the time was over.
+    """
+    limit = settings.lock_timeout() if timeout is None else timeout
+    deadline = time.monotonic() + limit
+    pause = 0.005
+    while True:
+        try:
+            connection = duckdb.connect(path, read_only=read_only, config=dict(config))
+        except duckdb.IOException as error:
+            locked = _LOCKED.search(str(error))
+            if locked is None:
+                raise
+            if time.monotonic() + pause > deadline:
+                raise DatabaseLockedError(path, locked["holder"], limit) from error
+        else:
+            break
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not cryptography
+        pause = min(pause * 1.5, 0.5)
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    if memory := settings.memory_limit():
+        connection.execute("SET GLOBAL memory_limit = ?", [memory])
+    return connection
+
+
+@contextmanager
+def connect(
+    path: Path, *, config: Mapping[str, Any] = CONFIG, timeout: float | None = None
+) -> Iterator[DuckDBPyConnection]:
+    """A connection of this thread to the file, given back at the end of the block.
+
+    Args:
+        path: The database file; made when missing.
+        config: DuckDB's configuration, the same for all connections of a process to one file.
+        timeout: Seconds to wait for another process, `$EGREGORA_LOCK_TIMEOUT` or 120 when None.
+
+    Yields:
+        A cursor of the one database instance of this process.
+
+    Raises:
+        DatabaseLockedError: Another process held the file for the whole time.
+    """
+    path = path.absolute()
+    database = _database(path)
+    with database.opening:
+        if database.instance is None:
+            database.instance = open_waiting(path, config=config, timeout=timeout)
+        database.users += 1
+        cursor = database.instance.cursor()
+    try:
+        yield cursor
+    finally:
+        cursor.close()
+        with database.opening:
+            database.users -= 1
+            if database.users == 0 and database.instance is not None:
+                database.instance.close()
+                database.instance = None
+
+
+@contextmanager
+def transaction(
+    path: Path, *, config: Mapping[str, Any] = CONFIG, timeout: float | None = None
+) -> Iterator[DuckDBPyConnection]:
+    """Like `connect`, with one transaction around the block; writers of the process take turns.
+
+    The transaction is committed at the end of the block and rolled back when it raises.
+    """
+    with _database(path.absolute()).writing, connect(path, config=config, timeout=timeout) as con:
+        con.begin()
+        try:
+            yield con
+            con.commit()
+        except BaseException:
+            try:
+                con.rollback()
+            except duckdb.Error as error:
+                # A failed commit, or DuckDB giving up on the file, ends the transaction by itself.
+                _log.debug("nothing to roll back: %s", type(error).__name__)
+            raise

@@ -1,0 +1,442 @@
+"""The one way rows get into a table: write, verify the contract, inside the caller's transaction.
+
+The IO manager, the warehouse resource and the stores all write through `write_rows`.
+"""
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import and_, or_
+from typing import NoReturn
+
+import duckdb
+import ibis
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+import pyarrow as pa
+import sqlglot as sg
+import sqlglot.expressions as sge
+from duckdb import DuckDBPyConnection
+from ibis.backends.duckdb import Backend
+
+from egregora_dag.database.contracts import Contract, Reference, WriteMode, differences
+from egregora_dag.database.exceptions import ContractViolationError
+
+Rows = ir.Table | pa.Table | pa.RecordBatchReader
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One dimension of a partition: a column, and the keys or stretches of time it holds.
+
+    Attributes:
+        column: The column's name.
+        keys: Values of the column, as text.
+        spans: Half-open stretches [start, end) of time.
+    """
+
+    column: str
+    keys: tuple[str, ...] = ()
+    spans: tuple[tuple[datetime, datetime], ...] = ()
+
+    def holds(self, table: ir.Table) -> ir.BooleanValue:
+        """Whether a row lies in it."""
+        column = table[self.column]
+        if not self.spans:
+            return column.cast("string").isin(self.keys) if self.keys else ibis.literal(False)
+        return reduce(or_, (self._within(column, start, end) for start, end in self.spans))
+
+    @staticmethod
+    def _within(column: ir.Column, start: datetime, end: datetime) -> ir.BooleanValue:
+        type_ = column.type()
+        if type_.is_date():
+            return (column >= start.date()) & (column < end.date())
+        if not (type_.is_timestamp() and type_.timezone):
+            start, end = start.replace(tzinfo=None), end.replace(tzinfo=None)
+        return (column >= ibis.literal(start)) & (column < ibis.literal(end))
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows of a table that belong to a materialization: all of its partitions' rows.
+
+    Attributes:
+        parts: Alternatives; a row belongs when every dimension of one of them holds it.
+    """
+
+    parts: tuple[tuple[Dimension, ...], ...]
+
+    def holds(self, table: ir.Table) -> ir.BooleanValue:
+        """Whether a row of this table lies in the slice."""
+        if not self.parts:
+            return ibis.literal(False)
+        return reduce(or_, (reduce(and_, (d.holds(table) for d in part)) for part in self.parts))
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write did.
+
+    Attributes:
+        rows: Rows that the slice holds now.
+        total: Rows that the table holds now.
+        changed: Rows that were inserted or updated.
+        sql: The query whose result was stored, when the rows came from an expression.
+        seconds: How long it took.
+    """
+
+    rows: int
+    total: int
+    changed: int
+    sql: str | None
+    seconds: float
+
+
+def backend_of(connection: DuckDBPyConnection) -> Backend:
+    """An Ibis backend on this very connection, inside whatever transaction it is in."""
+    return ibis.duckdb.from_connection(connection)
+
+
+def stored_schema(
+    connection: DuckDBPyConnection, name: str, schema: str = "main"
+) -> ibis.Schema | None:
+    """The columns of a table or view as they are stored; None when there is none."""
+    try:
+        return backend_of(connection).get_schema(name, database=schema)
+    except ibis.common.exceptions.TableNotFound:
+        return None
+
+
+def write_rows(
+    connection: DuckDBPyConnection,
+    contract: Contract,
+    rows: Rows,
+    *,
+    schema: str = "main",
+    mode: WriteMode | None = None,
+    slice_: Slice | None = None,
+) -> Written:
+    """Write rows to a table and verify its contract; the caller's transaction makes it atomic.
+
+    Args:
+        connection: A connection inside a transaction.
+        contract: What the table promises; the table is made from it when missing.
+        rows: An Ibis expression that DuckDB computes, or Arrow data with the contract's columns.
+        schema: DuckDB schema of the table; made when missing.
+        mode: How to write, the contract's own mode when None.
+        slice_: The rows that belong to this write; the whole table when None. `replace` deletes
+            them first, and every row written must lie in it.
+
+    Returns:
+        How many rows there are, and how many of them changed.
+
+    Raises:
+        ContractViolationError: The rows break the contract; the caller rolls back.
+    """
+    started = time.perf_counter()
+    with _translated_errors(contract):
+        writer = _Writer(connection, contract, schema, slice_)
+        changed, sql = writer.write(rows, mode or contract.mode)
+        writer.verify()
+        total = writer.count(writer.table)
+        rows_ = total if slice_ is None else writer.count(writer.held(writer.table))
+        seconds = time.perf_counter() - started
+        return Written(rows_, total, changed, sql, seconds)
+
+
+def write_view(
+    connection: DuckDBPyConnection, name: str, expression: ir.Table, *, schema: str = "main"
+) -> str:
+    """Create or replace a SQL view of an expression; no catalog is named, so copies keep working.
+
+    Args:
+        connection: A connection inside a transaction.
+        name: The view's name.
+        expression: What it shows, over tables of the same database.
+        schema: DuckDB schema of the view; made when missing.
+
+    Returns:
+        The view's query.
+    """
+    query = sg.parse_one(ibis.to_sql(expression, dialect="duckdb"), read="duckdb")
+    create = sge.Create(
+        kind="VIEW", this=_identifier(name, schema), expression=query, replace=True
+    )
+    _make_schema(connection, schema)
+    connection.execute(create.sql("duckdb"))
+    return str(query.sql("duckdb", pretty=True))
+
+
+def _identifier(name: str, schema: str | None = None) -> sge.Table:
+    return sg.table(name, db=schema, quoted=True)
+
+
+def _make_schema(connection: DuckDBPyConnection, schema: str) -> None:
+    if schema != "main":
+        name = sge.Table(db=sg.to_identifier(schema, quoted=True))
+        connection.execute(sge.Create(kind="SCHEMA", this=name, exists=True).sql("duckdb"))
+
+
+@contextmanager
+def _translated_errors(contract: Contract) -> Iterator[None]:
+    """DuckDB's complaints about rows, told without the rows' values."""
+    try:
+        yield
+    except duckdb.ConstraintException as error:
+        # "NOT NULL constraint failed: t.c", "CHECK constraint failed on table t with expression …"
+        rule = str(error).removeprefix("Constraint Error: ").splitlines()[0]
+        raise ContractViolationError(contract.name, rule) from None
+    except duckdb.ConversionException:
+        raise ContractViolationError(
+            contract.name, "a value cannot be stored in its column's type"
+        ) from None
+
+
+class _Writer:
+    """One write of one table inside a transaction."""
+
+    def __init__(
+        self, connection: DuckDBPyConnection, contract: Contract, schema: str, slice_: Slice | None
+    ) -> None:
+        self.connection = connection
+        self.contract = contract
+        self.schema = schema
+        self.slice = slice_
+        self.backend = backend_of(connection)
+        self.target = _identifier(contract.name, schema)
+
+    @property
+    def table(self) -> ir.Table:
+        return self.backend.table(self.contract.name, database=self.schema)
+
+    def held(self, table: ir.Table) -> ir.Table:
+        return table if self.slice is None else table.filter(self.slice.holds(table))
+
+    def count(self, table: ir.Table) -> int:
+        return int(table.count().to_pyarrow().as_py())
+
+    def write(self, rows: Rows, mode: WriteMode) -> tuple[int, str | None]:
+        """Store the rows; returns how many changed, and the SQL of an expression."""
+        source, name, sql = self._source(rows)
+        try:
+            self._make_table()
+            if mode == "merge":
+                changed = self._merge(source)
+            else:
+                if mode == "replace":
+                    source = self._empty_slice(source)
+                before = self.count(self.held(self.table))
+                changed = self._insert(source)
+                outside = changed - (self.count(self.held(self.table)) - before)
+                if outside:
+                    self._fail(_OUTSIDE, outside)
+        finally:
+            if name is not None:
+                self.connection.unregister(name)
+        return changed, sql
+
+    def _source(self, rows: Rows) -> tuple[sge.Query, str | None, str | None]:
+        """The rows as a query, the name under which Arrow data is registered, an expression's SQL."""
+        if isinstance(rows, ir.Table) and _is_bound(rows):
+            rows = rows.to_pyarrow_batches()
+        if isinstance(rows, ir.Table):
+            self._check_columns(rows.schema())
+            # Makes in-memory tables and Python functions of the expression known to DuckDB; Ibis
+            # itself does so before each execution, and has no public name for it.
+            self.backend._run_pre_execute_hooks(rows)  # noqa: SLF001
+            sql = self.backend.compile(rows)
+            return self._columns_of(sg.parse_one(sql, read="duckdb").subquery()), None, sql
+        self._check_columns(ibis.Schema.from_pyarrow(rows.schema), arrow=True)
+        name = f"rows_{uuid.uuid4().hex}"
+        self.connection.register(name, rows)
+        return self._columns_of(_identifier(name)), name, None
+
+    def _columns_of(self, source: sge.Expression) -> sge.Select:
+        return sg.select(*(_column(name) for name in self.contract.columns)).from_(source)
+
+    def _check_columns(self, found: ibis.Schema, *, arrow: bool = False) -> None:
+        """Names must match; a type may differ if every value of it fits the column's type."""
+        expected = self.contract.schema
+        wrong = {
+            name
+            for name in expected
+            if name in found
+            # Arrow has no types of its own for UUID and JSON: DuckDB parses their text.
+            and not (found[name].castable(expected[name]) or (arrow and found[name].is_string()))
+        }
+        compared = ibis.schema(
+            {name: found[name] if name in wrong else expected.get(name, found[name]) for name in found}
+        )
+        if problems := differences(expected, compared):
+            self._fail("; ".join(problems))
+
+    def _make_table(self) -> None:
+        _make_schema(self.connection, self.schema)
+        stored = stored_schema(self.connection, self.contract.name, self.schema)
+        if stored is not None:
+            problems = differences(self.contract.schema, stored)
+            if not problems:
+                return
+            if self.slice is not None or self.contract.mode != "replace":
+                self._fail("the stored table does not fit: " + "; ".join(problems))
+            self._execute(sge.Drop(kind="TABLE", this=self.target))
+        self._create(self.target)
+
+    def _create(self, target: sge.Table, *, temporary: bool = False) -> None:
+        properties = [sge.TemporaryProperty()] if temporary else []
+        columns = self.contract.schema.to_sqlglot_column_defs("duckdb")
+        self._execute(
+            sge.Create(
+                kind="TABLE",
+                this=sge.Schema(this=target, expressions=columns),
+                properties=sge.Properties(expressions=properties),
+            )
+        )
+
+    def _empty_slice(self, source: sge.Query) -> sge.Query:
+        """Delete the slice's rows; a source that reads them is computed before."""
+        if any(table.name == self.contract.name for table in source.find_all(sge.Table)):
+            source = self._columns_of(self._stage(source))
+        delete = sge.Delete(this=self.target)
+        if self.slice is not None:
+            numbered = self.table.mutate(rowid=self.table.rowid())
+            doomed = self.backend.compile(self.held(numbered).select("rowid"))
+            delete = delete.where(_column("rowid").isin(query=sg.parse_one(doomed, read="duckdb")))
+        self._execute(delete)
+        return source
+
+    def _stage(self, source: sge.Query) -> sge.Table:
+        """The source's rows in a temporary table with the contract's types."""
+        staged = _identifier(f"staged_{uuid.uuid4().hex}")
+        self._create(staged, temporary=True)
+        self._insert(source, into=staged)
+        return staged
+
+    def _insert(self, source: sge.Query, into: sge.Table | None = None) -> int:
+        columns = [sg.to_identifier(name, quoted=True) for name in self.contract.columns]
+        return self._execute(sge.insert(source, into=into or self.target, columns=columns))
+
+    def _merge(self, source: sge.Query) -> int:
+        """Insert rows whose key is new, update those that differ; returns how many."""
+        contract, staged = self.contract, self._stage(source)
+        rows = self.backend.table(staged.name)
+        self._check_unique(rows, contract.key)
+        if self.slice is not None:
+            outside = self.count(rows.filter(~self.slice.holds(rows)))
+            if outside:
+                self._fail(_OUTSIDE, outside)
+        mutable = [name for name in contract.columns if name not in {*contract.key, *contract.keep}]
+
+        def pair(name: str, compare: type[sge.Binary]) -> sge.Expression:
+            return compare(this=_column(name, "stored"), expression=_column(name, "given"))
+
+        whens = []
+        if mutable:
+            differ = sge.or_(*(pair(name, sge.NullSafeNEQ) for name in mutable))
+            update = sge.Update(
+                expressions=[
+                    sge.EQ(this=_column(name), expression=_column(name, "given"))
+                    for name in mutable
+                ]
+            )
+            whens.append(sge.When(matched=True, condition=differ, then=update))
+        insert = sge.Insert(
+            this=sge.Tuple(expressions=[_column(name) for name in contract.columns]),
+            expression=sge.Tuple(expressions=[_column(name, "given") for name in contract.columns]),
+        )
+        whens.append(sge.When(matched=False, then=insert))
+        changed = self._execute(
+            sge.Merge(
+                this=sge.alias_(self.target, "stored", table=True),
+                using=sge.alias_(staged.copy(), "given", table=True),
+                on=sge.and_(*(pair(name, sge.EQ) for name in contract.key)),
+                whens=sge.Whens(expressions=whens),
+            )
+        )
+        self._execute(sge.Drop(kind="TABLE", this=staged))
+        return changed
+
+    def verify(self) -> None:
+        """The contract's keys and enforced references, as far as this write can have broken them."""
+        for key in self.contract.keys:
+            self._check_unique(self.table, key)
+        for reference in self.contract.references:
+            if reference.enforced:
+                self._check_reference(reference)
+
+    def _check_unique(self, table: ir.Table, key: Sequence[str]) -> None:
+        if self.slice is not None:
+            # A key of the slice may also stand in another partition: look at all rows, but only
+            # at the keys that this write may have brought.
+            table = table.semi_join(self.held(table).select(*key), list(key))
+        repeated = repeated_keys(table, key)
+        found = self.backend.to_pyarrow(repeated.limit(EXAMPLES))
+        if found.num_rows:
+            rows = int(repeated.rows.sum().to_pyarrow().as_py())
+            self._fail(f"key {', '.join(key)} is not unique", rows, shown_keys(found, key))
+
+    def _check_reference(self, reference: Reference) -> None:
+        missing = unresolved(
+            self.held(self.table),
+            self.backend.table(reference.table, database=self.schema),
+            reference,
+        ).select(self.contract.key)
+        found = self.backend.to_pyarrow(missing.limit(EXAMPLES))
+        if found.num_rows:
+            columns = ", ".join(reference.columns)
+            self._fail(
+                f"{columns} refers to nothing in {reference.table}",
+                self.count(missing),
+                shown_keys(found, self.contract.key),
+            )
+
+    def _fail(self, rule: str, rows: int | None = None, keys: Sequence[str] = ()) -> NoReturn:
+        raise ContractViolationError(self.contract.name, rule, rows=rows, keys=keys)
+
+    def _execute(self, statement: sge.Expression) -> int:
+        """Run a statement; returns the count of rows that DuckDB reports, 0 for DDL."""
+        result = self.connection.execute(statement.sql("duckdb")).fetchone()
+        return int(result[0]) if result else 0
+
+
+_OUTSIDE = "rows lie outside the partition that is written"
+
+
+def repeated_keys(table: ir.Table, key: Sequence[str]) -> ir.Table:
+    """Keys that stand in more than one row, with the number of their `rows`."""
+    counted = table.group_by(list(key)).aggregate(rows=table.count())
+    return counted.filter(counted.rows > 1).order_by(list(key))
+
+
+def unresolved(table: ir.Table, target: ir.Table, reference: Reference) -> ir.Table:
+    """Rows of `table` whose reference finds nothing in `target`; nulls refer to nothing, rightly."""
+    for column, value in reference.where.items():
+        table = table.filter(table[column] == value)
+    for column in reference.columns:
+        table = table.filter(table[column].notnull())
+    found = [
+        table[column].cast("string") == target[name].cast("string")
+        if table[column].type().is_string() != target[name].type().is_string()
+        else table[column] == target[name]
+        for column, name in zip(reference.columns, reference.targets, strict=True)
+    ]
+    return table.anti_join(target, found)
+
+
+def shown_keys(found: pa.Table, key: Sequence[str]) -> list[str]:
+    """Keys as text, for messages: ids, numbers and times, never what a chat says."""
+    return [" ".join(str(row[name]) for name in key) for row in found.to_pylist()]
+
+
+def _column(name: str, table: str | None = None) -> sge.Column:
+    return sg.column(name, table=table, quoted=True)
+
+
+def _is_bound(expression: ir.Table) -> bool:
+    """Whether it reads tables of a live backend, which then computes it."""
+    return bool(expression.op().find((ops.DatabaseTable, ops.SQLQueryResult)))

@@ -1,0 +1,74 @@
+"""Where everything is kept, and the settings that come from the environment."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+HOME_VARIABLE = "EGREGORA_HOME"
+LOCK_TIMEOUT_VARIABLE = "EGREGORA_LOCK_TIMEOUT"
+MEMORY_LIMIT_VARIABLE = "EGREGORA_MEMORY_LIMIT"
+DEFAULT_HOME = ".egregora"
+DEFAULT_LOCK_TIMEOUT = 120.0
+
+
+@dataclass(frozen=True)
+class Home:
+    """The one folder that holds all state; deleting it resets everything.
+
+    Attributes:
+        root: Absolute path of the folder.
+    """
+
+    root: Path
+
+    @classmethod
+    def resolve(cls, path: Path | str | None = None) -> "Home":
+        """The home at `path`, else at `$EGREGORA_HOME`, else `.egregora` in the current folder."""
+        return cls(Path(path or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).absolute())
+
+    @property
+    def database(self) -> Path:
+        """The warehouse: one DuckDB file."""
+        return self.root / "pipeline.duckdb"
+
+    @property
+    def inbox(self) -> Path:
+        """Exports, one folder a thread; files dropped at its top level are sorted in."""
+        return self.root / "inbox"
+
+    @property
+    def dagster(self) -> Path:
+        """Dagster's own storage, its `DAGSTER_HOME`."""
+        return self.root / "dagster"
+
+    @property
+    def secret(self) -> Path:
+        """A random key of this home, readable by its owner alone."""
+        return self.root / "secret"
+
+    def create(self) -> None:
+        """Make the folders, `dagster.yaml` and the secret where they are missing."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.inbox.mkdir(mode=0o700, exist_ok=True)
+        self.dagster.mkdir(mode=0o700, exist_ok=True)
+        config = self.dagster / "dagster.yaml"
+        if not config.exists():
+            config.write_text(files("egregora_dag").joinpath("dagster.yaml").read_text("utf-8"))
+        try:
+            descriptor = os.open(self.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+
+
+def lock_timeout() -> float:
+    """Seconds to wait for another process to let go of the database file."""
+    return float(os.environ.get(LOCK_TIMEOUT_VARIABLE, DEFAULT_LOCK_TIMEOUT))
+
+
+def memory_limit() -> str | None:
+    """DuckDB's memory limit, such as `1GB`; None leaves DuckDB's own default."""
+    return os.environ.get(MEMORY_LIMIT_VARIABLE)
