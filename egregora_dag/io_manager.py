@@ -103,9 +103,6 @@ class DuckDBIbisIOManager(DuckDBIOManager):
         """Contracts of tables known beforehand; a subclass names its own. None by default."""
         return {}
 
-    def prepare(self, connection: DuckDBPyConnection) -> None:
-        """Called with each opened connection; a subclass may refuse the database."""
-
     def create_io_manager(self, context: object) -> DbIOManager:
         """The IO manager with this configuration."""
         handlers = [IbisTypeHandler(self), ArrowTypeHandler(self), ArrowReaderTypeHandler(self)]
@@ -136,7 +133,6 @@ class _TransactionClient(DuckDbClient):
         with opened(
             Path(self.settings.database), config=config, timeout=self.settings.lock_timeout
         ) as connection:
-            self.settings.prepare(connection)
             yield connection
 
     @staticmethod

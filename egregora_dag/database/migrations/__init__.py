@@ -114,12 +114,16 @@ def run_migrations(db_path: Path) -> list[Migration]:
         applied.append(migration)
 
 
-def require_current(connection: DuckDBPyConnection, db_path: Path) -> None:
-    """Refuse a database whose schema is not the one that this code writes.
+def ensure_schema(db_path: Path) -> None:
+    """Give an empty or missing database its tables; refuse one with another version of them.
 
     Raises:
-        DatabaseVersionError: It is older or newer.
+        DatabaseVersionError: The file is older or newer than this code.
+        DatabaseLockedError: Another process held the file.
     """
-    found, known = schema_version(connection), all_migrations()[-1].version
-    if found != known:
+    with connections.connect(db_path) as connection:
+        found = schema_version(connection)
+    if found == 0:
+        run_migrations(db_path)
+    elif found != (known := all_migrations()[-1].version):
         raise DatabaseVersionError(db_path, found, known)

@@ -1,0 +1,1 @@
+"""The tables and views as Dagster assets, one module a group."""

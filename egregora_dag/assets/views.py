@@ -1,0 +1,65 @@
+"""Named views, each downstream of the tables it reads."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import ibis
+import ibis.expr.types as ir
+from dagster import AssetIn, AssetsDefinition, AutomationCondition, asset
+
+from egregora_dag.assets.common import RETRY
+from egregora_dag.database import views
+from egregora_dag.database.schemas import CONTRACTS
+
+# A view shows its tables as they are: it is made once, and again when its definition changes.
+_WHEN_MISSING = (
+    AutomationCondition.missing() | AutomationCondition.code_version_changed()
+).since_last_handled() & ~AutomationCondition.in_progress()
+
+
+def _hourly(messages: ir.Table, threads: ir.Table) -> ir.Table:
+    """Messages counted by hour of the chat's clock."""
+    return views.aggregates(messages, threads, "hour")
+
+
+def _daily(messages: ir.Table, threads: ir.Table) -> ir.Table:
+    """Messages counted by day of the chat's clock."""
+    return views.aggregates(messages, threads, "day")
+
+
+# Name, builder, and the tables that the builder takes, in its order.
+VIEWS: Final[Sequence[tuple[str, Callable[..., ir.Table], tuple[str, ...]]]] = (
+    ("chunks", views.chunks, ("messages",)),
+    ("chunks_optimized", views.chunks_optimized, ("messages",)),
+    ("messages_with_media", views.messages_with_media, ("messages",)),
+    ("messages_with_text", views.messages_with_text, ("messages",)),
+    ("hourly_aggregates", _hourly, ("messages", "threads")),
+    ("daily_aggregates", _daily, ("messages", "threads")),
+    ("window_messages", views.window_messages, ("windows", "messages")),
+    ("top_posts", views.top_posts, ("documents", "elo_ratings")),
+)
+
+
+def _view(
+    name: str, builder: Callable[..., ir.Table], tables: tuple[str, ...]
+) -> AssetsDefinition:
+    def build(**inputs: ir.Table) -> ir.Table:
+        return builder(*(inputs[table] for table in tables))
+
+    return asset(
+        name=name,
+        description=builder.__doc__,
+        group_name="views",
+        ins={table: AssetIn() for table in tables},
+        metadata={"materialized": "view", "dagster/table_name": f"main.{name}"},
+        kinds={"duckdb", "view"},
+        code_version=hashlib.sha256(
+            str(ibis.to_sql(builder(*(CONTRACTS[table].table() for table in tables)))).encode()
+        ).hexdigest()[:12],
+        automation_condition=_WHEN_MISSING,
+        retry_policy=RETRY,
+    )(build)
+
+
+view_assets: Final = [_view(*view) for view in VIEWS]

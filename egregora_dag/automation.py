@@ -1,0 +1,145 @@
+"""Jobs, the schedule and the sensors: one trigger per asset.
+
+The inbox sensor runs messages, imports, windows and documents of the chats that have new files.
+Comparisons and ratings follow by their automation conditions, and by a daily schedule that catches
+up. Views are made when they are missing.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from dagster import (
+    AssetSelection,
+    AutomationConditionSensorDefinition,
+    DefaultScheduleStatus,
+    DefaultSensorStatus,
+    RunConfig,
+    RunRequest,
+    ScheduleDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    define_asset_job,
+    sensor,
+)
+
+from egregora_dag import inbox as exports
+from egregora_dag.adapters import ExportError
+from egregora_dag.assets.common import THREADS
+from egregora_dag.assets.conversation import WindowSettings
+from egregora_dag.assets.ingestion import ImportSettings
+from egregora_dag.database.identifiers import make_id
+from egregora_dag.database.schemas import IMPORTS
+from egregora_dag.database.threads import Thread, all_threads
+from egregora_dag.resources import Inbox, Warehouse
+
+_CHAT_ASSETS: Final = AssetSelection.assets("messages", "imports", "windows", "documents")
+_GLOBAL_ASSETS: Final = AssetSelection.groups("ranking", "views")
+# A sensor's evaluation is limited to a minute; it had better wait for its next turn.
+_SENSOR_LOCK_TIMEOUT: Final = 5.0
+
+import_job = define_asset_job(
+    "import_chats",
+    _CHAT_ASSETS,
+    description="Reads new exports of chats and writes about them.",
+)
+ranking_job = define_asset_job(
+    "rank_posts", _GLOBAL_ASSETS, description="Compares and rates posts, and makes the views."
+)
+jobs: Final = [import_job, ranking_job]
+
+daily_ranking = ScheduleDefinition(
+    name="daily_ranking",
+    job=ranking_job,
+    cron_schedule="0 4 * * *",
+    description="Catches up with what the automation conditions missed.",
+    default_status=DefaultScheduleStatus.RUNNING,
+)
+
+follow_documents = AutomationConditionSensorDefinition(
+    "follow_documents",
+    target=_GLOBAL_ASSETS,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Ranks posts when documents changed; makes views that are missing.",
+)
+
+
+def run_config_of(thread: Thread, *, rebuild: bool = False) -> RunConfig:
+    """The config of a run of `import_chats` for this chat: its own window settings.
+
+    Args:
+        thread: The chat.
+        rebuild: Replace the chat by what its files say.
+
+    Returns:
+        The config of the job's assets.
+    """
+    return RunConfig(
+        ops={
+            "read_exports": ImportSettings(rebuild=rebuild),
+            "windows": WindowSettings(**thread.settings.get("windows", {})),
+        }
+    )
+
+
+@sensor(
+    job=import_job,
+    minimum_interval_seconds=10,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Imports exports that are put into the inbox, once per content.",
+)
+def inbox_sensor(
+    context: SensorEvaluationContext, warehouse: Warehouse, inbox: Inbox
+) -> SensorResult | SkipReason:
+    """Looks for files that are complete (the same as at the last look) and not imported yet."""
+    before: dict[str, exports.Seen] = json.loads(context.cursor or "{}")
+    seen = exports.look(inbox.path, before)
+    patient = Warehouse(database=warehouse.database, lock_timeout=_SENSOR_LOCK_TIMEOUT)
+    patient.setup_for_execution(None)
+    for name in [name for name, file in seen.items() if exports.is_new(file)]:
+        try:
+            found = exports.sorted_in(inbox.path, inbox.path / name)
+        except ExportError as error:
+            context.log.warning(str(error))
+            seen[name]["problem"] = type(error).__name__
+            continue
+        with patient.transaction() as connection:
+            exports.register(connection, found)
+        seen |= {
+            str(place.file.path.relative_to(inbox.path)): exports.settled(place.file)
+            for place in found
+        }
+    context.update_cursor(json.dumps(seen))
+    requests = list(_requests(patient, seen))
+    if not requests:
+        return SkipReason("No new file in the inbox.")
+    keys = [request.partition_key for request in requests if request.partition_key]
+    return SensorResult(
+        run_requests=requests, dynamic_partitions_requests=[THREADS.build_add_request(keys)]
+    )
+
+
+def _requests(warehouse: Warehouse, seen: Mapping[str, exports.Seen]) -> Iterator[RunRequest]:
+    """A run for each chat that has files which were not imported, named by their content."""
+    imported = warehouse.rows(IMPORTS.table().select("thread_id", "sha256"))
+    done = {(row["thread_id"], row["sha256"]) for row in imported}
+    with warehouse.transaction() as connection:
+        threads = all_threads(connection).values()
+    for thread in threads:
+        digests = {
+            file["sha256"]
+            for name, file in seen.items()
+            if name.split("/")[0] in thread.origins and "sha256" in file
+        }
+        new = sorted(digest for digest in digests if (thread.thread_id, digest) not in done)
+        if new:
+            yield RunRequest(
+                partition_key=thread.thread_id,
+                run_key=f"{thread.thread_id}:{make_id('files', *new)}",
+                run_config=run_config_of(thread),
+            )
+
+
+sensors: Final = [inbox_sensor, follow_documents]
+schedules: Final = [daily_ranking]

@@ -1,0 +1,227 @@
+"""Asset checks, derived from the table contracts.
+
+Writes are verified inside their transaction; the checks look again at what is stored, so that what
+happened to the file behind the pipeline's back does not flow on.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import ibis
+import ibis.expr.types as ir
+from dagster import (
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    multi_asset_check,
+)
+
+from egregora_dag import ranking
+from egregora_dag.database import connections
+from egregora_dag.database.contracts import Contract, differences
+from egregora_dag.database.schemas import (
+    COMPARISONS,
+    CONTRACTS,
+    DOCUMENTS,
+    ELO_RATINGS,
+    IMPORTS,
+    MESSAGES,
+    WINDOWS,
+)
+from egregora_dag.database.writing import (
+    EXAMPLES,
+    repeated_keys,
+    shown_keys,
+    stored_schema,
+    unresolved,
+)
+from egregora_dag.resources import Warehouse
+
+CHECKED: Final = (MESSAGES, IMPORTS, WINDOWS, DOCUMENTS, COMPARISONS, ELO_RATINGS)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Rows that break a rule.
+
+    Attributes:
+        problem: What is wrong with them.
+        rows: How many there are.
+        keys: Keys of a few of them.
+        severe: Whether wrong data must not flow on.
+    """
+
+    problem: str
+    rows: int
+    keys: Sequence[str] = ()
+    severe: bool = True
+
+    def __str__(self) -> str:
+        """The finding as a sentence."""
+        more = ", …" if self.rows > len(self.keys) > 0 else ""
+        keys = f": {', '.join(self.keys)}{more}" if self.keys else ""
+        return f"{self.problem} in {self.rows} row{'' if self.rows == 1 else 's'}{keys}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule that holds for every table of which `applies` is true."""
+
+    name: str
+    description: str
+    applies: Callable[[Contract], bool]
+    find: Callable[[Warehouse, Contract], Iterator[Finding]]
+
+
+def _found(
+    warehouse: Warehouse,
+    rows: ir.Table,
+    key: Sequence[str],
+    problem: str,
+    *,
+    severe: bool = True,
+) -> Iterator[Finding]:
+    """A finding for these rows, if there are any."""
+    [count] = warehouse.read(rows.aggregate(n=rows.count()))["n"].to_pylist()
+    if count:
+        examples = warehouse.read(rows.select(*key).order_by(*key).limit(EXAMPLES))
+        yield Finding(problem, count, shown_keys(examples, key), severe)
+
+
+def _columns(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
+    with connections.connect(warehouse.path, timeout=warehouse.lock_timeout) as connection:
+        stored = stored_schema(connection, contract.name)
+    problems = ["the table is missing"] if stored is None else differences(contract.schema, stored)
+    if problems:
+        yield Finding("; ".join(problems), 0)
+
+
+def _unique(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
+    for key in contract.keys:
+        repeated = repeated_keys(contract.table(), key)
+        spread = contract.table().semi_join(repeated, list(key))
+        yield from _found(warehouse, spread, key, f"{', '.join(key)} is not unique")
+
+
+def _not_null(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
+    table = contract.table()
+    for name in contract.not_null:
+        # The contract's type says never null; ask the stored column all the same.
+        missing = table.filter(table[name].isnull())
+        yield from _found(warehouse, missing, contract.key, f"{name} is null")
+
+
+def _allowed(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
+    table = contract.table()
+    for name, column in contract.columns.items():
+        if column.allowed:
+            others = table.filter(table[name].notnull() & table[name].notin(column.allowed))
+            problem = f"{name} is none of {', '.join(column.allowed)}"
+            yield from _found(warehouse, others, contract.key, problem)
+    for rule in contract.rules:
+        broken = table.filter(~rule.holds(table).fill_null(False))
+        yield from _found(warehouse, broken, contract.key, f"{rule.name}: not so")
+
+
+def _references(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
+    for reference in contract.references:
+        target = CONTRACTS[reference.table].table()
+        lost = unresolved(contract.table(), target, reference)
+        problem = f"{', '.join(reference.columns)} refers to nothing in {reference.table}"
+        yield from _found(warehouse, lost, contract.key, problem, severe=reference.enforced)
+
+
+def _sequence(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
+    table, column = contract.table(), contract.sequence or ""
+    order = ibis.window(group_by=contract.partition, order_by=column)
+    numbered = table.mutate(expected=ibis.row_number().over(order))
+    wrong = numbered.filter(numbered[column] != numbered.expected)
+    problem = f"{column} does not count 0, 1, 2, … in each {contract.partition}"
+    yield from _found(warehouse, wrong, contract.key, problem)
+
+
+def _replay(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
+    history = COMPARISONS.table().order_by("sequence")
+    columns = warehouse.read(history.select("post_a", "post_b", "winner", "k_factor"))
+    stored = warehouse.read(contract.table())
+    posts = stored["post_id"].to_pylist()
+    initial = dict(zip(posts, stored["initial_rating"].to_pylist(), strict=True))
+    ratings = dict(zip(posts, stored["rating"].to_pylist(), strict=True))
+    games = zip(*(columns[name].to_pylist() for name in columns.column_names), strict=True)
+    expected = ranking.replayed(games, initial)
+    wrong = sorted(
+        post for post in expected.keys() | ratings if expected.get(post) != ratings.get(post)
+    )
+    if wrong:
+        yield Finding("rating differs from a replay of comparisons", len(wrong), wrong[:EXAMPLES])
+
+
+CHECKS: Final = (
+    Check("columns", "The columns are those of the contract.", lambda _: True, _columns),
+    Check("unique_keys", "No key occurs twice.", lambda c: bool(list(c.keys)), _unique),
+    Check("not_null", "What must be there is there.", lambda c: bool(c.not_null), _not_null),
+    Check(
+        "allowed_values",
+        "Values are those the contract allows.",
+        lambda c: bool(c.rules) or any(column.allowed for column in c.columns.values()),
+        _allowed,
+    ),
+    Check(
+        "references",
+        "What rows refer to exists.",
+        lambda c: bool(c.references),
+        _references,
+    ),
+    Check("no_gaps", "Numbers count up from 0 without gaps.", lambda c: bool(c.sequence), _sequence),
+    Check(
+        "equals_replay",
+        "Ratings are those that a replay of the comparisons gives.",
+        lambda c: c.name == ELO_RATINGS.name,
+        _replay,
+    ),
+)
+
+
+def run_checks(warehouse: Warehouse, contract: Contract) -> Iterator[tuple[str, list[Finding]]]:
+    """Run every check that applies to a table.
+
+    Args:
+        warehouse: Where the table is.
+        contract: What the table promises.
+
+    Yields:
+        The check's name and what it found; nothing else can be asked of a table whose columns are
+        not as they should be, so then every check finds that.
+    """
+    columns = list(_columns(warehouse, contract))
+    for check in CHECKS:
+        if check.applies(contract):
+            yield check.name, columns or list(check.find(warehouse, contract))
+
+
+def _asset_checks(contract: Contract) -> AssetChecksDefinition:
+    specs = [
+        AssetCheckSpec(check.name, asset=contract.name, description=check.description, blocking=True)
+        for check in CHECKS
+        if check.applies(contract)
+    ]
+
+    @multi_asset_check(name=f"{contract.name}_checks", specs=specs)
+    def checks(warehouse: Warehouse) -> Iterator[AssetCheckResult]:
+        for name, findings in run_checks(warehouse, contract):
+            severe = any(finding.severe for finding in findings)
+            yield AssetCheckResult(
+                check_name=name,
+                asset_key=contract.name,
+                passed=not findings,
+                severity=AssetCheckSeverity.ERROR if severe else AssetCheckSeverity.WARN,
+                description="; ".join(map(str, findings)) or None,
+                metadata={"rows": sum(finding.rows for finding in findings)},
+            )
+
+    return checks
+
+
+asset_checks: Final = [_asset_checks(contract) for contract in CHECKED]

@@ -1,0 +1,37 @@
+"""Functions of the engine that Ibis has no name for."""
+
+import ibis
+import ibis.expr.types as ir
+
+_INSTANT = "timestamp('UTC', 6)"
+_CLOCK = "timestamp(6)"
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=(("string", _INSTANT), _CLOCK))
+def _to_local(_zone, _time):  # type: ignore[no-untyped-def]  # the signature says it
+    raise AssertionError
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=(("string", _CLOCK), _INSTANT))
+def _from_local(_zone, _time):  # type: ignore[no-untyped-def]
+    raise AssertionError
+
+
+@ibis.udf.scalar.builtin(name="strlen")
+def _strlen(_text: str) -> int:
+    raise AssertionError
+
+
+def to_local(zone: ir.StringValue, time: ir.TimestampValue) -> ir.TimestampValue:
+    """What a clock in the time zone shows at an instant."""
+    return _to_local(zone, time)
+
+
+def from_local(zone: ir.StringValue, clock: ir.TimestampValue) -> ir.TimestampValue:
+    """The instant at which a clock in the time zone shows this; the later where there are two."""
+    return _from_local(zone, clock)
+
+
+def size_in_bytes(text: ir.StringValue) -> ir.IntegerValue:
+    """Bytes of a text in UTF-8."""
+    return _strlen(text)

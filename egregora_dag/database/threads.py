@@ -1,0 +1,283 @@
+"""Chats as such: registering, correcting, merging, and forgetting them.
+
+Every function works on a connection inside a transaction of the caller's.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from duckdb import DuckDBPyConnection
+
+from egregora_dag.database.exceptions import DatabaseObjectError
+
+
+class ThreadNotFoundError(DatabaseObjectError):
+    """There is no such chat."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        listed = f"Known are {', '.join(known)}." if known else "There is none yet."
+        super().__init__(name, f"There is no chat {name!r}. {listed}")
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A chat.
+
+    Attributes:
+        thread_id: Its key.
+        title: Its name.
+        source: The application it comes from.
+        timezone: IANA name of its clock's zone.
+        settings: `windows`: how it is cut, where that was said; `aliases`: keys of chats that were
+            merged into it.
+    """
+
+    thread_id: str
+    title: str
+    source: str
+    timezone: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def origins(self) -> list[str]:
+        """The keys its messages' ids are made with: its own and those of chats merged into it."""
+        return [self.thread_id, *self.settings.get("aliases", [])]
+
+
+def all_threads(connection: DuckDBPyConnection) -> dict[str, Thread]:
+    """Every chat by key, sorted."""
+    rows = connection.execute(
+        "SELECT thread_id, title, source, timezone, settings FROM threads ORDER BY thread_id"
+    ).fetchall()
+    return {row[0]: Thread(*row[:4], json.loads(row[4])) for row in rows}
+
+
+def get_thread(connection: DuckDBPyConnection, thread_id: str) -> Thread:
+    """One chat.
+
+    Raises:
+        ThreadNotFoundError: There is no chat with this key.
+    """
+    threads = all_threads(connection)
+    if thread_id not in threads:
+        raise ThreadNotFoundError(thread_id, list(threads))
+    return threads[thread_id]
+
+
+def save_thread(connection: DuckDBPyConnection, thread: Thread) -> None:
+    """Register a chat, or change what is known of it."""
+    values = [thread.title, thread.source, thread.timezone, json.dumps(thread.settings)]
+    updated = connection.execute(
+        "UPDATE threads SET title = ?, source = ?, timezone = ?, settings = ? WHERE thread_id = ?",
+        [*values, thread.thread_id],
+    ).fetchone()
+    if updated == (0,):
+        connection.execute(
+            "INSERT INTO threads VALUES (?, ?, ?, ?, ?, now())", [thread.thread_id, *values]
+        )
+
+
+def set_timezone(connection: DuckDBPyConnection, thread: Thread, timezone: str) -> int:
+    """Read the clock times of a chat in another time zone; ids stay.
+
+    Returns:
+        How many messages moved in time; those whose export gives absolute times do not.
+    """
+    [moved] = connection.execute(
+        """
+        UPDATE messages SET timestamp = timezone($zone, (metadata.local_time)::TIMESTAMP)
+        WHERE thread_id = $thread AND metadata.local_time NOT LIKE '%Z'
+          AND timestamp <> timezone($zone, (metadata.local_time)::TIMESTAMP)
+        """,
+        {"zone": timezone, "thread": thread.thread_id},
+    ).fetchone() or (0,)
+    connection.execute(
+        "UPDATE threads SET timezone = ? WHERE thread_id = ?", [timezone, thread.thread_id]
+    )
+    return int(moved)
+
+
+def merge_threads(connection: DuckDBPyConnection, source: Thread, target: Thread) -> None:
+    """Move everything of one chat into another; later exports of the first go there too.
+
+    Messages are interleaved by time, each chat's own order stays, and so do all ids. The windows
+    of both are removed, to be made anew.
+    """
+    names = {"source": source.thread_id, "target": target.thread_id}
+    _interleave(connection, source.thread_id, target.thread_id)
+    for table in ("imports", "documents", "generations"):
+        connection.execute(
+            f'UPDATE "{table}" SET thread_id = $target WHERE thread_id = $source',  # noqa: S608
+            names,
+        )
+    connection.execute("DELETE FROM windows WHERE thread_id IN ($source, $target)", names)
+    connection.execute("DELETE FROM threads WHERE thread_id = ?", [source.thread_id])
+    aliases = [*target.settings.get("aliases", []), *source.origins]
+    save_thread(connection, replace(target, settings={**target.settings, "aliases": aliases}))
+
+
+def _interleave(connection: DuckDBPyConnection, source: str, target: str) -> None:
+    connection.execute(
+        """
+        UPDATE messages SET thread_id = $target, position = placed.place
+        FROM (
+          SELECT message_id AS id,
+            row_number() OVER (ORDER BY clock, side, position) - 1 AS place
+          FROM (
+            SELECT message_id, position, thread_id = $source AS side,
+              max(timestamp) OVER (PARTITION BY thread_id ORDER BY position) AS clock
+            FROM messages WHERE thread_id IN ($source, $target))
+        ) placed
+        WHERE message_id = placed.id
+        """,
+        {"source": source, "target": target},
+    )
+
+
+def undo_import(connection: DuckDBPyConnection, import_id: UUID) -> int:
+    """Remove the messages that only this import brought, and the import.
+
+    Returns:
+        How many messages were removed.
+
+    Raises:
+        DatabaseObjectError: There is no such import.
+    """
+    found = connection.execute(
+        "SELECT thread_id FROM imports WHERE import_id = ?", [import_id]
+    ).fetchone()
+    if found is None:
+        raise DatabaseObjectError(
+            str(import_id), f"There is no import {import_id}. `threads list` shows them."
+        )
+    [removed] = connection.execute(
+        """
+        DELETE FROM messages WHERE message_id IN (
+          SELECT unnest(message_ids) FROM imports WHERE import_id = $import
+          EXCEPT SELECT unnest(message_ids) FROM imports
+            WHERE import_id <> $import AND thread_id = $thread)
+        """,
+        {"import": import_id, "thread": found[0]},
+    ).fetchone() or (0,)
+    connection.execute("DELETE FROM imports WHERE import_id = ?", [import_id])
+    close_gaps(connection, found[0])
+    return int(removed)
+
+
+def close_gaps(connection: DuckDBPyConnection, thread_id: str) -> None:
+    """Number a chat's messages 0, 1, 2, … again, in the order they are in."""
+    connection.execute(
+        """
+        UPDATE messages SET position = placed.place
+        FROM (
+          SELECT message_id AS id, row_number() OVER (ORDER BY position) - 1 AS place
+          FROM messages WHERE thread_id = $thread
+        ) placed
+        WHERE message_id = placed.id AND position <> placed.place
+        """,
+        {"thread": thread_id},
+    )
+
+
+def forget_thread(connection: DuckDBPyConnection, thread_id: str) -> dict[str, int]:
+    """Remove a chat: messages, windows, documents and all that was generated from them.
+
+    Comparisons and ratings stay, as they hold ids and numbers; what a judge said is removed.
+
+    Returns:
+        Rows removed by table.
+    """
+    documents = "SELECT document_id::VARCHAR FROM documents WHERE thread_id = $key"
+    messages = "SELECT message_id::VARCHAR FROM messages WHERE thread_id = $key"
+    values = {"key": thread_id}
+    _forget_remarks(connection, documents, messages, values)
+    return {
+        table: _deleted(connection, f'DELETE FROM "{table}" WHERE thread_id = $key', values)  # noqa: S608
+        for table in ("generations", "documents", "windows", "imports", "messages", "threads")
+    }
+
+
+def threads_of_author(connection: DuckDBPyConnection, author: str) -> list[str]:
+    """Keys of the chats in which somebody of this name wrote."""
+    rows = connection.execute(
+        "SELECT DISTINCT thread_id FROM messages WHERE author = ? ORDER BY ALL", [author]
+    ).fetchall()
+    return [key for (key,) in rows]
+
+
+def forget_author(
+    connection: DuckDBPyConnection, author: str, thread_ids: Sequence[str]
+) -> dict[str, int]:
+    """Remove a person's messages from chats, and every document that names them.
+
+    The windows of these chats are removed too, to be made anew without the person.
+
+    Returns:
+        Rows removed by table.
+    """
+    values = {"author": author, "keys": list(thread_ids)}
+    named = "contains(concat_ws(chr(10), {text}), $author)"
+    of_them = "thread_id IN (SELECT unnest($keys))"
+    documents = (
+        f"SELECT document_id::VARCHAR FROM documents WHERE {of_them} AND "  # noqa: S608
+        + named.format(text="subject, title, summary, content, authors::VARCHAR")
+    )
+    messages = (
+        f"SELECT message_id::VARCHAR FROM messages WHERE {of_them} AND author = $author"  # noqa: S608
+    )
+    _forget_remarks(connection, documents, messages, values)
+    connection.execute(
+        f"""
+        UPDATE imports SET message_ids =
+          list_filter(message_ids, lambda id: id::VARCHAR NOT IN ({messages}))
+        WHERE {of_them}
+        """,  # noqa: S608
+        values,
+    )
+    removed = {
+        "generations": _deleted(
+            connection,
+            f"DELETE FROM generations WHERE {of_them} AND "  # noqa: S608
+            + named.format(text="subject, output::VARCHAR"),
+            values,
+        ),
+        "documents": _deleted(
+            connection,
+            f"DELETE FROM documents WHERE document_id::VARCHAR IN ({documents})",  # noqa: S608
+            values,
+        ),
+        "messages": _deleted(
+            connection,
+            f"DELETE FROM messages WHERE {of_them} AND author = $author",  # noqa: S608
+            values,
+        ),
+    }
+    connection.execute(f"DELETE FROM windows WHERE {of_them}", {"keys": list(thread_ids)})  # noqa: S608
+    for key in thread_ids:
+        close_gaps(connection, key)
+    return removed
+
+
+def _forget_remarks(
+    connection: DuckDBPyConnection, documents: str, messages: str, values: Mapping[str, object]
+) -> None:
+    """Remove what people and judges said about documents and messages that go."""
+    connection.execute(
+        f"DELETE FROM annotations WHERE parent_id IN ({documents} UNION ALL {messages})",  # noqa: S608
+        values,
+    )
+    connection.execute(
+        "UPDATE comparisons SET feedback = NULL WHERE feedback IS NOT NULL "  # noqa: S608
+        f"AND (post_a IN ({documents}) OR post_b IN ({documents}))",
+        {name: value for name, value in values.items() if f"${name}" in documents},
+    )
+
+
+def _deleted(
+    connection: DuckDBPyConnection, statement: str, values: Mapping[str, object]
+) -> int:
+    [count] = connection.execute(statement, values).fetchone() or (0,)
+    return int(count)

@@ -1,0 +1,198 @@
+"""Where exports wait: finding out which chats a file holds, and putting it into their folders."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import NotRequired, TypedDict
+
+from duckdb import DuckDBPyConnection
+
+from egregora_dag.adapters import ExportError, ExportFile, adapter_for, checked_timezone, thread_key
+from egregora_dag.database.threads import Thread, all_threads, save_thread
+
+DEFAULT_TIMEZONE = "UTC"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A file and the chat it belongs to.
+
+    Attributes:
+        file: The export.
+        key: Key of the chat, as made from its title.
+        title: The chat's title.
+        source: The application it comes from.
+    """
+
+    file: ExportFile
+    key: str
+    title: str
+    source: str
+
+
+def placements(path: Path, *, title: str | None = None, source: str | None = None) -> list[Placement]:
+    """The chats that a file holds.
+
+    Args:
+        path: The export.
+        title: The chat it belongs to, if not the one it names itself.
+        source: Name of its source, if the content should not decide.
+
+    Returns:
+        One placement a chat.
+
+    Raises:
+        ExportError: The file cannot be read as a chat.
+    """
+    file = ExportFile.open(path)
+    adapter = adapter_for(file, source)
+    titles = [title] if title else list(adapter.threads(file).values())
+    return [Placement(file, thread_key(name), name, adapter.source) for name in titles]
+
+
+def put(inbox: Path, placement: Placement) -> Path:
+    """Copy a file into its chat's folder, unless its content is there already.
+
+    Args:
+        inbox: The inbox's folder.
+        placement: The file and its chat.
+
+    Returns:
+        The copy.
+    """
+    folder = inbox / placement.key
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    digest = placement.file.sha256()
+    name = placement.file.path.name
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and ExportFile.open(path).sha256() == digest:
+            return path
+    target = folder / name
+    if target.exists():
+        target = folder / f"{Path(name).stem}-{digest[:8]}{Path(name).suffix}"
+    # Written under a hidden name and renamed, so that nobody reads half of it.
+    with placement.file.path.open("rb") as source, NamedTemporaryFile(
+        dir=folder, prefix=".", delete=False
+    ) as copy:
+        shutil.copyfileobj(source, copy)
+    return Path(copy.name).replace(target)
+
+
+class Seen(TypedDict):
+    """What the sensor remembers of a file.
+
+    Attributes:
+        stamp: Size and time of change, by which a later look knows it again.
+        settled: Whether it was the same at two looks, so that nobody is still writing it.
+        sha256: Digest of its content, once it has been sorted in.
+        problem: Type of the error, if it cannot be read.
+    """
+
+    stamp: list[int]
+    settled: bool
+    sha256: NotRequired[str]
+    problem: NotRequired[str]
+
+
+def look(inbox: Path, before: Mapping[str, Seen]) -> dict[str, Seen]:
+    """The files in the inbox, with what an earlier look has found out about them.
+
+    Args:
+        inbox: The inbox's folder.
+        before: What the look before has returned.
+
+    Returns:
+        File by path within the inbox.
+    """
+    now: dict[str, Seen] = {}
+    for path in sorted(inbox.glob("*")) + sorted(inbox.glob("*/*")):
+        if path.is_file() and not path.name.startswith("."):
+            name = path.relative_to(inbox).as_posix()
+            known = before.get(name)
+            same = known is not None and known["stamp"] == _stamp(path)
+            now[name] = (
+                {**known, "settled": True}
+                if known is not None and same
+                else {"stamp": _stamp(path), "settled": False}
+            )
+    return now
+
+
+def is_new(file: Seen) -> bool:
+    """Whether the file is complete and nothing else is known of it."""
+    return file["settled"] and "sha256" not in file and "problem" not in file
+
+
+def settled(file: ExportFile) -> Seen:
+    """What is known of a file that was sorted in."""
+    return {"stamp": _stamp(file.path), "settled": True, "sha256": file.sha256()}
+
+
+def _stamp(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def sorted_in(inbox: Path, path: Path) -> list[Placement]:
+    """Move a file of the inbox's top level into the folders of its chats.
+
+    Args:
+        inbox: The inbox's folder.
+        path: A file in it; one that lies in a chat's folder stays there.
+
+    Returns:
+        Where the file is now.
+
+    Raises:
+        ExportError: It cannot be read, or its folder is not named like a chat's key.
+    """
+    if path.parent == inbox:
+        found = placements(path)
+        moved = [replace(place, file=ExportFile.open(put(inbox, place))) for place in found]
+        path.unlink()
+        return moved
+    key = path.parent.name
+    if thread_key(key) != key:
+        raise ExportError(
+            path,
+            f"lies in a folder that is not named like a chat's key ({thread_key(key)}).",
+            "Put the file at the top level of the inbox.",
+        )
+    found = placements(path)
+    place = next((one for one in found if one.key == key), replace(found[0], key=key, title=key))
+    return [place]
+
+
+def register(
+    connection: DuckDBPyConnection,
+    placements: Sequence[Placement],
+    *,
+    timezone: str | None = None,
+) -> dict[str, Thread]:
+    """Register the chats of files that are new; a chat merged into another stands for that one.
+
+    Args:
+        connection: A connection inside a transaction.
+        placements: Files and their chats.
+        timezone: Zone of the chats' clocks; UTC for a new chat if None.
+
+    Returns:
+        The chats, by key.
+
+    Raises:
+        EgregoraError: There is no such time zone.
+    """
+    zone = checked_timezone(timezone) if timezone else None
+    known = all_threads(connection)
+    home = {origin: thread for thread in known.values() for origin in thread.origins}
+    registered = {}
+    for placement in placements:
+        thread = home.get(placement.key) or Thread(
+            placement.key, placement.title, placement.source, zone or DEFAULT_TIMEZONE
+        )
+        if thread.thread_id not in known:
+            save_thread(connection, thread)
+        home[placement.key] = registered[thread.thread_id] = thread
+    return registered

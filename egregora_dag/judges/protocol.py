@@ -1,0 +1,30 @@
+"""What goes into a judge and what comes out of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Winner = Literal["a", "b", "tie"]
+
+
+@dataclass(frozen=True)
+class Post:
+    """A published post as a judge sees it; the fields are the columns of `documents`."""
+
+    document_id: str
+    title: str
+    summary: str
+    content: str
+    authors: Sequence[str]
+    tags: Sequence[str]
+
+
+class Judge(Protocol):
+    """Says which of two posts is the better read."""
+
+    @property
+    def name(self) -> str:
+        """Name in settings and in the column `judge`."""
+
+    def compare(self, a: Post, b: Post) -> Winner:
+        """Which post is better; `tie` when neither is."""

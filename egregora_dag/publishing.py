@@ -1,0 +1,342 @@
+"""Windows and people → documents: what is missing is written, what stands is published.
+
+A writer's results are kept in `generations` under a signature of what was written about and by
+whom, and never made twice. `documents` follows from them and from the windows that there are now:
+a document whose window is gone is superseded, not deleted.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import re
+import time
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from egregora_dag.database.functions import to_local
+from egregora_dag.database.identifiers import SEPARATOR, make_id
+from egregora_dag.database.schemas import DOCUMENTS, GENERATIONS, MESSAGES, WINDOWS
+from egregora_dag.database.threads import Thread
+from egregora_dag.people import people_of, signatures_of_authors
+from egregora_dag.resources import Warehouse, memory_table
+from egregora_dag.writers import Draft, Message, Window, Writer
+
+# Messages read at a time, and seconds of writing after which the results are stored.
+_CHUNK: Final = 20_000
+_SECONDS: Final = 2.0
+_NOT_IN_SLUG: Final = re.compile(r"[\W_]+")
+_KEPT_STATUSES: Final = ("draft", "archived")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What `publish` did for a chat.
+
+    Attributes:
+        rows: Rows of `documents` to merge.
+        generated: How many things were written about.
+        reused: How many stood already.
+    """
+
+    rows: pa.Table
+    generated: int
+    reused: int
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One thing to write about, and the signature its results are kept under."""
+
+    signature: str
+    key: str
+    window: dict[str, Any] | None = None
+    author: str | None = None
+
+
+def publish(
+    warehouse: Warehouse,
+    thread: Thread,
+    writer: Writer,
+    *,
+    run_id: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Published:
+    """Write what is missing about a chat, and say what its documents are now.
+
+    Args:
+        warehouse: Where messages and windows are read and results are kept.
+        thread: The chat.
+        writer: Who writes.
+        run_id: The Dagster run, kept with the results.
+        progress: Called with how much is written and how much there is to write.
+
+    Returns:
+        The rows of `documents` that stand now, and those that are superseded.
+    """
+    works = [*_windows(warehouse, thread, writer), *_authors(warehouse, thread, writer)]
+    known = _known_signatures(warehouse, thread)
+    missing = [work for work in works if work.signature not in known]
+    keep = _Keeper(warehouse, thread, writer, run_id)
+    done = 0
+    for work, drafts, seconds in _written(warehouse, thread, writer, missing):
+        keep.add(work, drafts, seconds)
+        done += 1
+        progress(done, len(missing))
+    keep.store()
+    rows = _documents(warehouse, thread, writer, works)
+    return Published(rows, generated=len(missing), reused=len(works) - len(missing))
+
+
+def _signature(kind: str, content: str, writer: Writer) -> str:
+    """The name under which results of this writer about this content are kept."""
+    parts = (kind, content, writer.name, writer.fingerprint, writer.model or "")
+    return hashlib.sha256(SEPARATOR.join(parts).encode()).hexdigest()
+
+
+def _windows(warehouse: Warehouse, thread: Thread, writer: Writer) -> Iterator[_Work]:
+    table = WINDOWS.table()
+    own = table.filter(table.thread_id == thread.thread_id).order_by("window_index")
+    for window in warehouse.rows(own.mutate(unit=own.config["step_unit"]).drop("config")):
+        content = window["signature"]
+        yield _Work(_signature("window", content, writer), content, window=window)
+
+
+def _authors(warehouse: Warehouse, thread: Thread, writer: Writer) -> Iterator[_Work]:
+    for row in warehouse.rows(signatures_of_authors(MESSAGES.table(), thread.thread_id)):
+        signature = _signature("profile", row["signature"], writer)
+        yield _Work(signature, row["author"], author=row["author"])
+
+
+def _known_signatures(warehouse: Warehouse, thread: Thread) -> set[str]:
+    table = GENERATIONS.table()
+    own = table.filter((table.thread_id == thread.thread_id) & table.error.isnull())
+    return set(warehouse.read(own.select("signature").distinct())["signature"].to_pylist())
+
+
+def _written(
+    warehouse: Warehouse, thread: Thread, writer: Writer, missing: Sequence[_Work]
+) -> Iterator[tuple[_Work, list[Draft], float]]:
+    """Each work with what the writer made of it and how many seconds that took."""
+    windows = [work for work in missing if work.window is not None]
+    for work, window in _contents(warehouse, thread, windows):
+        started = time.perf_counter()
+        posts = writer.write(window)
+        seconds = time.perf_counter() - started
+        yield work, [_journal(window, writer, posts), *posts], seconds
+    authors = {work.author: work for work in missing if work.author is not None}
+    for person in people_of(warehouse, thread, list(authors)):
+        started = time.perf_counter()
+        profile = writer.profile(person)
+        yield authors[person.author], [profile], time.perf_counter() - started
+
+
+def _contents(
+    warehouse: Warehouse, thread: Thread, works: Sequence[_Work]
+) -> Iterator[tuple[_Work, Window]]:
+    """The windows with their messages, which are read a chunk at a time."""
+    for chunk in _chunks(works):
+        first = min(window["first_position"] for _, window in chunk)
+        last = max(window["last_position"] for _, window in chunk)
+        messages = _messages(warehouse, thread, first, last)
+        for work, window in chunk:
+            inside = messages[window["first_position"] - first : window["last_position"] + 1 - first]
+            if window["unit"] in {"hours", "days"}:
+                start, end = window["start_time"], window["end_time"]
+                inside = [row for row in inside if start <= row[0] < end]
+            yield (
+                work,
+                Window(
+                    window_id=window["window_id"],
+                    thread_id=thread.thread_id,
+                    thread_title=thread.title,
+                    index=window["window_index"],
+                    messages=[message for _, message in inside],
+                ),
+            )
+
+
+def _chunks(works: Sequence[_Work]) -> Iterator[list[tuple[_Work, dict[str, Any]]]]:
+    """Windows that follow each other, so many that their messages fit a read."""
+    chunk: list[tuple[_Work, dict[str, Any]]] = []
+    for work in works:
+        window = work.window or {}
+        if chunk and window["last_position"] - chunk[0][1]["first_position"] >= _CHUNK:
+            yield chunk
+            chunk = []
+        chunk.append((work, window))
+    if chunk:
+        yield chunk
+
+
+def _messages(
+    warehouse: Warehouse, thread: Thread, first: int, last: int
+) -> list[tuple[dt.datetime, Message]]:
+    """A chat's messages between two positions, in order, each with its instant."""
+    table = MESSAGES.table()
+    rows = table.filter(
+        (table.thread_id == thread.thread_id) & table.position.between(first, last)
+    ).order_by("position")
+    columns = rows.select(
+        "timestamp",
+        "message_id",
+        to_local(ibis.literal(thread.timezone), rows.timestamp).name("time"),
+        "author",
+        "content",
+        "kind",
+        "media_path",
+        "media_type",
+        "reply_to",
+        mentions=rows.metadata["mentions"],
+        urls=rows.metadata["urls"],
+    )
+    read = warehouse.read(columns)
+    values = zip(*(read[name].to_pylist() for name in read.column_names), strict=True)
+    return [
+        (instant, Message(*fields, mentions=tuple(mentions), urls=tuple(urls)))
+        for instant, *fields, mentions, urls in values
+    ]
+
+
+def _journal(window: Window, writer: Writer, posts: Sequence[Draft]) -> Draft:
+    """What was read and what came of it; the same for every run."""
+    first, last = window.messages[0].time, window.messages[-1].time
+    authors = defaultdict[str, int](int)
+    for message in window.messages:
+        if message.author is not None:
+            authors[message.author] += 1
+    ordered = tuple(sorted(authors, key=lambda author: (-authors[author], author)))
+    count = len(window.messages)
+    files = sum(message.media_type is not None for message in window.messages)
+    links = sum(len(message.urls) for message in window.messages)
+    span = f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
+    told = f"{len(posts)} post{'' if len(posts) == 1 else 's'}" if posts else "nothing to tell"
+    return Draft(
+        doc_type="journal",
+        title=f"Window {window.index}: {span}",
+        summary=f"{count} messages by {len(ordered)} people, {span}; {told}.",
+        content="\n".join(
+            [
+                f"- Window: {window.index}",
+                f"- Time: {span}",
+                f"- Messages: {count}",
+                f"- People: {len(ordered)}",
+                f"- Files: {files}",
+                f"- Links: {links}",
+                f"- Writer: {writer.name}",
+                f"- Posts: {len(posts)}",
+            ]
+        ),
+        authors=ordered,
+        tags=(),
+        date=first.date(),
+    )
+
+
+class _Keeper:
+    """Stores results in small transactions as they come, so that a crash loses little."""
+
+    def __init__(self, warehouse: Warehouse, thread: Thread, writer: Writer, run_id: str) -> None:
+        self._warehouse = warehouse
+        self._thread = thread
+        self._writer = writer
+        self._run_id = run_id
+        self._rows: list[dict[str, Any]] = []
+        self._since = time.monotonic()
+
+    def add(self, work: _Work, drafts: Iterable[Draft], seconds: float) -> None:
+        now = dt.datetime.now(dt.UTC)
+        usage = {"input_tokens": 0, "output_tokens": 0, "requests": 0, "cost_usd": 0.0}
+        self._rows += [
+            {
+                "signature": work.signature,
+                "item": item,
+                "thread_id": self._thread.thread_id,
+                "window_id": work.window and work.window["window_id"],
+                "subject": work.author,
+                "doc_type": draft.doc_type,
+                "writer": self._writer.name,
+                "model": self._writer.model,
+                "output": json.dumps(asdict(draft), ensure_ascii=False, default=str),
+                "usage": {**usage, "seconds": seconds if item == 0 else 0.0},
+                "error": None,
+                "run_id": self._run_id,
+                "created_at": now,
+            }
+            for item, draft in enumerate(drafts)
+        ]
+        if time.monotonic() - self._since > _SECONDS:
+            self.store()
+
+    def store(self) -> None:
+        if self._rows:
+            self._warehouse.write(GENERATIONS, memory_table(self._rows, GENERATIONS.schema))
+        self._rows, self._since = [], time.monotonic()
+
+
+def _documents(
+    warehouse: Warehouse, thread: Thread, writer: Writer, works: Sequence[_Work]
+) -> pa.Table:
+    """The documents that stand now, and those published before that no longer do."""
+    table = DOCUMENTS.table()
+    own = table.filter((table.thread_id == thread.thread_id) & (table.writer != "user"))
+    statuses = {row["document_id"]: row["status"] for row in warehouse.rows(own.select("document_id", "status"))}
+    rows = [_document(thread, *found, statuses) for found in _current(warehouse, thread, works)]
+    current = {row["document_id"] for row in rows}
+    gone = [id_ for id_, status in statuses.items() if status == "published" and id_ not in current]
+    rows_now = memory_table(rows, DOCUMENTS.schema)
+    if not gone:
+        return rows_now
+    ids = ibis.memtable(pa.table({"document_id": pa.array(gone, pa.string())}))
+    lost = own.semi_join(ids, own.document_id.cast("string") == ids.document_id)
+    superseded = warehouse.read(lost.mutate(status=ibis.literal("superseded")))
+    return pa.concat_tables([rows_now, superseded.select(rows_now.column_names).cast(rows_now.schema)])
+
+
+def _current(
+    warehouse: Warehouse, thread: Thread, works: Sequence[_Work]
+) -> Iterator[tuple[_Work, dict[str, Any]]]:
+    """The generations of what there is now."""
+    by_signature = {work.signature: work for work in works}
+    table = GENERATIONS.table()
+    own = table.filter((table.thread_id == thread.thread_id) & table.error.isnull())
+    columns = own.select("signature", "item", "doc_type", "writer", "model", "output")
+    for row in warehouse.rows(columns.order_by("signature", "item")):
+        if work := by_signature.get(row["signature"]):
+            yield work, row
+
+
+def _document(
+    thread: Thread, work: _Work, row: Mapping[str, Any], statuses: Mapping[str, str]
+) -> dict[str, Any]:
+    draft = json.loads(row["output"])
+    # Several posts about one window are told apart by their number.
+    parts = (work.key,) if row["item"] <= 1 else (work.key, row["item"])
+    document_id = str(make_id("document", row["doc_type"], thread.thread_id, *parts))
+    status = statuses.get(document_id, "published")
+    return {
+        "document_id": document_id,
+        "doc_type": row["doc_type"],
+        "thread_id": thread.thread_id,
+        "window_id": work.window and work.window["window_id"],
+        "subject": work.author,
+        "slug": f"{_slug(draft['title'])}-{document_id[:8]}",
+        **{name: draft[name] for name in ("title", "summary", "content", "authors", "tags")},
+        "date": dt.date.fromisoformat(draft["date"]),
+        "status": status if status in _KEPT_STATUSES else "published",
+        "writer": row["writer"],
+        "model": row["model"],
+        "signature": row["signature"],
+    }
+
+
+def _slug(title: str) -> str:
+    """The title's words, lower case, joined by `-`, without marks on letters."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return _NOT_IN_SLUG.sub("-", plain).strip("-")[:60].strip("-") or "document"

@@ -1,0 +1,130 @@
+"""Wiring: what assets, checks and sensors are handed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+from dagster import ConfigurableResource
+from dagster._core.storage.db_io_manager import DbIOManager
+from duckdb import DuckDBPyConnection
+from pydantic import Field
+
+from egregora_dag.database import connections
+from egregora_dag.database.contracts import Contract
+from egregora_dag.database.migrations import ensure_schema
+from egregora_dag.database.schemas import CONTRACTS
+from egregora_dag.database.writing import Rows, Written, backend_of, write_rows
+from egregora_dag.io_manager import DuckDBIbisIOManager
+
+
+class WarehouseIOManager(DuckDBIbisIOManager):
+    """The IO manager for Egregora's own tables, whose contracts it knows."""
+
+    def contracts(self) -> Mapping[str, Contract]:
+        """The contracts of the warehouse."""
+        return CONTRACTS
+
+    def create_io_manager(self, context: object) -> DbIOManager:
+        """The IO manager, once the database has its tables."""
+        ensure_schema(Path(self.database))
+        return super().create_io_manager(context)
+
+
+class Warehouse(ConfigurableResource[None]):
+    """Reads and writes for work that goes through Python; holds no connection in between.
+
+    Args:
+        database: Path of the DuckDB file; made, with its tables, when missing.
+        lock_timeout: Seconds to wait for another process; `$EGREGORA_LOCK_TIMEOUT` or 120 if None.
+    """
+
+    database: str = Field(description="Path of the DuckDB file.")
+    lock_timeout: float | None = Field(
+        default=None, description="Seconds to wait while another process holds the file."
+    )
+
+    @property
+    def path(self) -> Path:
+        """Path of the DuckDB file."""
+        return Path(self.database)
+
+    def setup_for_execution(self, context: object) -> None:
+        """Give a new database its tables."""
+        ensure_schema(self.path)
+
+    def read(self, expression: ir.Table) -> pa.Table:
+        """The rows of an unbound expression.
+
+        Args:
+            expression: What to read; its in-memory tables are handed to DuckDB.
+
+        Returns:
+            All rows, in memory: ask for as many as there is room for.
+        """
+        with connections.connect(self.path, timeout=self.lock_timeout) as connection:
+            backend = backend_of(connection)
+            # See `writing`: Ibis has no public name for this.
+            backend._run_pre_execute_hooks(expression)  # noqa: SLF001
+            return connection.execute(backend.compile(expression)).to_arrow_table()
+
+    def rows(self, expression: ir.Table) -> list[dict[str, Any]]:
+        """The rows of an unbound expression as dictionaries; for small results."""
+        rows: list[dict[str, Any]] = self.read(expression).to_pylist()
+        return rows
+
+    def write(self, contract: Contract, rows: Rows) -> Written:
+        """Write rows to a table as its contract says, in a transaction of its own.
+
+        Raises:
+            ContractViolationError: The rows break the contract; nothing was written.
+        """
+        with self.transaction() as connection:
+            return write_rows(connection, contract, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[DuckDBPyConnection]:
+        """A connection inside a transaction, committed at the end of the block."""
+        with connections.transaction(self.path, timeout=self.lock_timeout) as connection:
+            yield connection
+
+
+class Inbox(ConfigurableResource[None]):
+    """The exports of each chat, in a folder named by its key.
+
+    Args:
+        root: The inbox's folder.
+    """
+
+    root: str = Field(description="Folder of the exports, one folder a chat.")
+
+    @property
+    def path(self) -> Path:
+        """The inbox's folder."""
+        return Path(self.root)
+
+    def files(self, threads: Sequence[str]) -> Iterator[tuple[str, Path]]:
+        """The exports in the folders of these chats, with the chat's key, sorted by name."""
+        for thread in threads:
+            folder = self.path / thread
+            if folder.is_dir():
+                for path in sorted(folder.iterdir()):
+                    if path.is_file() and not path.name.startswith("."):
+                        yield thread, path
+
+
+def memory_table(rows: Sequence[Mapping[str, Any]], schema: ibis.Schema) -> pa.Table:
+    """Rows as an Arrow table with a contract's columns; UUIDs and JSON as text."""
+    return pa.Table.from_pylist(list(rows), schema=_arrow(schema))
+
+
+def _arrow(schema: ibis.Schema) -> pa.Schema:
+    """The Arrow types that carry a contract's columns."""
+    fields = []
+    for name, type_ in schema.items():
+        plain = type_.is_uuid() or type_.is_json()
+        fields.append(pa.field(name, pa.string() if plain else type_.to_pyarrow()))
+    return pa.schema(fields)

@@ -1,0 +1,138 @@
+"""What goes into a writer and what comes out of it."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message as a writer sees it.
+
+    Attributes:
+        message_id: Its id.
+        time: When it was sent, in the chat's time zone.
+        author: Who wrote it; None for a system line.
+        content: Its text.
+        kind: One of `schemas.KINDS`.
+        media_path: Name of the file that came with it.
+        media_type: One of `schemas.MEDIA_TYPES`.
+        reply_to: Id of the message that it answers, where the export says so.
+        mentions: People it mentions.
+        urls: Links in it.
+    """
+
+    message_id: str
+    time: dt.datetime
+    author: str | None
+    content: str
+    kind: str
+    media_path: str | None
+    media_type: str | None
+    reply_to: str | None
+    mentions: tuple[str, ...]
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of a chat to write about.
+
+    Attributes:
+        window_id: Its id.
+        thread_id: Key of the chat.
+        thread_title: Name of the chat.
+        index: Place among the chat's windows, from 0.
+        messages: Its messages in order, system lines among them; at least one.
+    """
+
+    window_id: str
+    thread_id: str
+    thread_title: str
+    index: int
+    messages: Sequence[Message]
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is known of one author of a chat.
+
+    Attributes:
+        author: The author's name.
+        thread_id: Key of the chat.
+        thread_title: Name of the chat.
+        messages: How many messages they wrote.
+        thread_messages: How many everybody wrote.
+        first: When they first wrote, in the chat's time zone.
+        last: When they last wrote.
+        days: On how many days they wrote.
+        hours: Messages by hour of the day, 24 numbers.
+        media: How many of their messages came with a file.
+        links: How many links they posted.
+        answers: Whom they wrote right after, with how often, most frequent first.
+        words: Words they use more than others do, strongest first.
+        quotes: Some of their own messages, oldest first.
+    """
+
+    author: str
+    thread_id: str
+    thread_title: str
+    messages: int
+    thread_messages: int
+    first: dt.datetime
+    last: dt.datetime
+    days: int
+    hours: Sequence[int]
+    media: int
+    links: int
+    answers: Mapping[str, int]
+    words: Sequence[str]
+    quotes: Sequence[Message]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A document as its writer leaves it; where and under what id it is kept, the pipeline says.
+
+    Attributes:
+        doc_type: One of `schemas.DOC_TYPES`.
+        title: One line of plain text.
+        summary: One to three sentences of plain text.
+        content: Markdown.
+        authors: The people who took part, most active first.
+        tags: What it is about, in single words, most telling first.
+        date: The day it is about.
+        subject: Whom or what it is about, when not a window.
+    """
+
+    doc_type: str
+    title: str
+    summary: str
+    content: str
+    authors: tuple[str, ...]
+    tags: tuple[str, ...]
+    date: dt.date
+    subject: str | None = None
+
+
+class Writer(Protocol):
+    """Turns a stretch of a chat into documents."""
+
+    @property
+    def name(self) -> str:
+        """Name in settings and in the column `writer`."""
+
+    @property
+    def model(self) -> str | None:
+        """The model it uses, if any."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same window would be written about differently."""
+
+    def write(self, window: Window) -> list[Draft]:
+        """The posts about a window; none when there is nothing to tell."""
+
+    def profile(self, person: Person) -> Draft:
+        """The profile of a person."""
