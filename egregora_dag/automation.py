@@ -121,7 +121,10 @@ def inbox_sensor(
 
 
 def _requests(warehouse: Warehouse, seen: Mapping[str, exports.Seen]) -> Iterator[RunRequest]:
-    """A run for each chat that has files which were not imported, named by their content."""
+    """A run for each chat that has files which were not imported, named by what all its files hold.
+
+    So one that cannot be read makes no run of its own when the others have been imported.
+    """
     imported = warehouse.rows(IMPORTS.table().select("thread_id", "sha256"))
     done = {(row["thread_id"], row["sha256"]) for row in imported}
     with warehouse.transaction() as connection:
@@ -132,11 +135,10 @@ def _requests(warehouse: Warehouse, seen: Mapping[str, exports.Seen]) -> Iterato
             for name, file in seen.items()
             if name.split("/")[0] in thread.origins and "sha256" in file
         }
-        new = sorted(digest for digest in digests if (thread.thread_id, digest) not in done)
-        if new:
+        if any((thread.thread_id, digest) not in done for digest in digests):
             yield RunRequest(
                 partition_key=thread.thread_id,
-                run_key=f"{thread.thread_id}:{make_id('files', *new)}",
+                run_key=f"{thread.thread_id}:{make_id('files', *sorted(digests))}",
                 run_config=run_config_of(thread),
             )
 

@@ -174,7 +174,9 @@ CHECKS: Final = (
         lambda c: bool(c.references),
         _references,
     ),
-    Check("no_gaps", "Numbers count up from 0 without gaps.", lambda c: bool(c.sequence), _sequence),
+    Check(
+        "no_gaps", "Numbers count up from 0 without gaps.", lambda c: bool(c.sequence), _sequence
+    ),
     Check(
         "equals_replay",
         "Ratings are those that a replay of the comparisons gives.",
@@ -203,7 +205,9 @@ def run_checks(warehouse: Warehouse, contract: Contract) -> Iterator[tuple[str, 
 
 def _asset_checks(contract: Contract) -> AssetChecksDefinition:
     specs = [
-        AssetCheckSpec(check.name, asset=contract.name, description=check.description, blocking=True)
+        AssetCheckSpec(
+            check.name, asset=contract.name, description=check.description, blocking=True
+        )
         for check in CHECKS
         if check.applies(contract)
     ]

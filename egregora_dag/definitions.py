@@ -7,25 +7,29 @@ from egregora_dag.assets import content, conversation, ingestion, ranking, views
 from egregora_dag.resources import Inbox, Warehouse, WarehouseIOManager
 from egregora_dag.settings import Home
 
-home = Home.resolve()
 
-defs = Definitions(
-    assets=[
-        *load_assets_from_modules(
-            [ingestion, conversation, content, ranking], include_specs=True
-        ),
-        *views.view_assets,
-    ],
-    asset_checks=checks.asset_checks,
-    jobs=automation.jobs,
-    schedules=automation.schedules,
-    sensors=automation.sensors,
-    # One process a run: the steps share one DuckDB file, and starting a process for each would
-    # take longer than most of them.
-    executor=in_process_executor,
-    resources={
-        "io_manager": WarehouseIOManager(database=str(home.database)),
-        "warehouse": Warehouse(database=str(home.database)),
-        "inbox": Inbox(root=str(home.inbox)),
-    },
-)
+def definitions_of(home: Home) -> Definitions:
+    """The definitions with their state in this home."""
+    return Definitions(
+        assets=[
+            *load_assets_from_modules(
+                [ingestion, conversation, content, ranking], include_specs=True
+            ),
+            *views.view_assets,
+        ],
+        asset_checks=checks.asset_checks,
+        jobs=automation.jobs,
+        schedules=automation.schedules,
+        sensors=automation.sensors,
+        # One process a run: the steps share one DuckDB file, and starting a process for each
+        # would take longer than most of them.
+        executor=in_process_executor,
+        resources={
+            "io_manager": WarehouseIOManager(database=str(home.database)),
+            "warehouse": Warehouse(database=str(home.database)),
+            "inbox": Inbox(root=str(home.inbox)),
+        },
+    )
+
+
+defs = definitions_of(Home.resolve())

@@ -32,7 +32,9 @@ class Placement:
     source: str
 
 
-def placements(path: Path, *, title: str | None = None, source: str | None = None) -> list[Placement]:
+def placements(
+    path: Path, *, title: str | None = None, source: str | None = None
+) -> list[Placement]:
     """The chats that a file holds.
 
     Args:
@@ -66,16 +68,19 @@ def put(inbox: Path, placement: Placement) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = placement.file.sha256()
     name = placement.file.path.name
+    size = placement.file.path.stat().st_size
     for path in sorted(folder.iterdir()):
-        if path.is_file() and ExportFile.open(path).sha256() == digest:
+        same = is_export(path) and path.stat().st_size == size
+        if same and ExportFile.open(path).sha256() == digest:
             return path
     target = folder / name
     if target.exists():
         target = folder / f"{Path(name).stem}-{digest[:8]}{Path(name).suffix}"
     # Written under a hidden name and renamed, so that nobody reads half of it.
-    with placement.file.path.open("rb") as source, NamedTemporaryFile(
-        dir=folder, prefix=".", delete=False
-    ) as copy:
+    with (
+        placement.file.path.open("rb") as source,
+        NamedTemporaryFile(dir=folder, prefix=".", delete=False) as copy,
+    ):
         shutil.copyfileobj(source, copy)
     return Path(copy.name).replace(target)
 
@@ -108,7 +113,7 @@ def look(inbox: Path, before: Mapping[str, Seen]) -> dict[str, Seen]:
     """
     now: dict[str, Seen] = {}
     for path in sorted(inbox.glob("*")) + sorted(inbox.glob("*/*")):
-        if path.is_file() and not path.name.startswith("."):
+        if is_export(path):
             name = path.relative_to(inbox).as_posix()
             known = before.get(name)
             same = known is not None and known["stamp"] == _stamp(path)
@@ -118,6 +123,24 @@ def look(inbox: Path, before: Mapping[str, Seen]) -> dict[str, Seen]:
                 else {"stamp": _stamp(path), "settled": False}
             )
     return now
+
+
+def is_export(path: Path) -> bool:
+    """Whether this is a file that somebody put there; hidden ones are half copied."""
+    return path.is_file() and not path.name.startswith(".")
+
+
+def remove(folder: Path) -> None:
+    """Remove a chat's folder with its exports, if there is one."""
+    if folder.is_dir():
+        shutil.rmtree(folder)
+
+
+def remove_content(folder: Path, sha256: str) -> None:
+    """Remove the files with this content from a chat's folder."""
+    for path in sorted(folder.glob("*")):
+        if is_export(path) and ExportFile.open(path).sha256() == sha256:
+            path.unlink()
 
 
 def is_new(file: Seen) -> bool:

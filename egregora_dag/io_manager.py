@@ -27,11 +27,10 @@ from typing import Any, cast
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
-import sqlglot as sg
+import sqlglot.expressions as sge
 from dagster import (
     InputContext,
     MetadataValue,
-    MultiPartitionKey,
     MultiPartitionsDefinition,
     OutputContext,
     PartitionsDefinition,
@@ -67,10 +66,10 @@ class DuckDBIbisIOManager(DuckDBIOManager):
     """Stores assets as DuckDB tables and views, and hands them on as unbound Ibis expressions.
 
     An asset takes `ibis.Table`, `pyarrow.Table` or `pyarrow.RecordBatchReader` and returns any of
-    them. An `ibis.Table` input is unbound: it names the stored table, filtered to the partition, and
-    holds no connection; what an asset makes of it is compiled to SQL and computed by DuckDB when the
-    output is stored. One materialization is one transaction, verified before it is committed; while
-    another process holds the file, it waits.
+    them. An `ibis.Table` input is unbound: it names the stored table, filtered to the partition,
+    and holds no connection; what an asset makes of it is compiled to SQL and computed by DuckDB
+    when the output is stored. One materialization is one transaction, verified before it is
+    committed; while another process holds the file, it waits.
 
     Args:
         database: Path of the DuckDB file; made when missing.
@@ -95,9 +94,9 @@ class DuckDBIbisIOManager(DuckDBIOManager):
         return []
 
     @staticmethod
-    def default_load_type() -> type:
+    def default_load_type() -> type[object]:
         """Inputs without a type annotation are Ibis tables."""
-        return ir.Table
+        return cast("type[object]", ir.Table)
 
     def contracts(self) -> Mapping[str, Contract]:
         """Contracts of tables known beforehand; a subclass names its own. None by default."""
@@ -136,17 +135,21 @@ class _TransactionClient(DuckDbClient):
             yield connection
 
     @staticmethod
-    def ensure_schema_exists(context: OutputContext, table_slice: TableSlice, connection: object) -> None:
+    def ensure_schema_exists(
+        context: OutputContext, table_slice: TableSlice, connection: object
+    ) -> None:
         """The handler makes the schema, with its name quoted."""
 
     @staticmethod
-    def delete_table_slice(context: OutputContext, table_slice: TableSlice, connection: object) -> None:
+    def delete_table_slice(
+        context: OutputContext, table_slice: TableSlice, connection: object
+    ) -> None:
         """The handler deletes what it replaces, by write mode."""
 
     @staticmethod
     def get_select_statement(table_slice: TableSlice) -> str:
-        table = sg.table(table_slice.table, db=table_slice.schema, quoted=True)
-        return str(sg.select("*").from_(table).sql("duckdb"))
+        table = sge.table_(table_slice.table, db=table_slice.schema, quoted=True)
+        return sge.select("*").from_(table).sql("duckdb")
 
     @staticmethod
     def get_table_name(table_slice: TableSlice) -> str:
@@ -190,7 +193,10 @@ class _Handler(DbTypeHandler[Any]):
         written = write_rows(
             connection, contract, obj, schema=table_slice.schema, mode=mode, slice_=slice_
         )
-        return {**self._described(connection, table_slice, contract, slice_), **_counted(written, slice_)}
+        return {
+            **self._described(connection, table_slice, contract, slice_),
+            **_counted(written, slice_),
+        }
 
     def load_input(
         self, context: InputContext, table_slice: TableSlice, connection: DuckDBPyConnection
@@ -235,9 +241,7 @@ class _Handler(DbTypeHandler[Any]):
         known = self.settings.contracts().get(table_slice.table)
         if known is not None:
             return known
-        schema = (
-            obj.schema() if isinstance(obj, ir.Table) else ibis.Schema.from_pyarrow(obj.schema)
-        )
+        schema = obj.schema() if isinstance(obj, ir.Table) else ibis.Schema.from_pyarrow(obj.schema)
         key = metadata.get("primary_key", ())
         if mode == "merge" and not key:
             raise DatabaseError(
@@ -272,7 +276,9 @@ class _Handler(DbTypeHandler[Any]):
             or type_.is_temporal()
         ]
         preview = kept.select(shown).limit(self.settings.preview_rows).to_pyarrow().to_pylist()
-        records = [TableRecord({name: _plain(value) for name, value in row.items()}) for row in preview]
+        records = [
+            TableRecord({name: _plain(value) for name, value in row.items()}) for row in preview
+        ]
         return {
             "dagster/column_schema": table_schema(contract),
             "preview": MetadataValue.table(
@@ -335,9 +341,7 @@ def table_schema(contract: Contract) -> TableSchema:
     return TableSchema(columns=columns)
 
 
-def slice_of(
-    context: Context, partition_expr: str | Mapping[str, str] | None
-) -> Slice | None:
+def slice_of(context: Context, partition_expr: str | Mapping[str, str] | None) -> Slice | None:
     """The rows that belong to the partitions of an input or output.
 
     Args:
@@ -365,17 +369,18 @@ def slice_of(
         return None
     if isinstance(definition, MultiPartitionsDefinition):
         return _multi_slice(definition, keys, cast("Mapping[str, str]", partition_expr))
-    return Slice(((_dimension(definition, keys, cast("str", partition_expr)),),)) if keys else Slice(())
+    return (
+        Slice(((_dimension(definition, keys, cast("str", partition_expr)),),))
+        if keys
+        else Slice(())
+    )
 
 
 def _multi_slice(
     definition: MultiPartitionsDefinition, keys: Sequence[str], columns: Mapping[str, str]
 ) -> Slice:
     """One part when the keys are all combinations of their dimensions' values, else one a key."""
-    parts = [
-        cast("MultiPartitionKey", definition.get_partition_key_from_str(key)).keys_by_dimension
-        for key in keys
-    ]
+    parts = [definition.get_partition_key_from_str(key).keys_by_dimension for key in keys]
     values = {
         part.name: list(dict.fromkeys(keys_[part.name] for keys_ in parts))
         for part in definition.partitions_defs
@@ -397,7 +402,9 @@ def _multi_slice(
     )
 
 
-def _dimension(definition: PartitionsDefinition[Any], keys: Sequence[str], column: str) -> Dimension:
+def _dimension(
+    definition: PartitionsDefinition[Any], keys: Sequence[str], column: str
+) -> Dimension:
     if not isinstance(definition, TimeWindowPartitionsDefinition):
         return Dimension(column, keys=tuple(keys))
     windows = sorted(definition.time_window_for_partition_key(key) for key in keys)

@@ -72,7 +72,7 @@ def people_of(warehouse: Warehouse, thread: Thread, authors: Sequence[str]) -> I
 
 
 def _grouped(rows: Sequence[dict[str, Any]], key: str) -> defaultdict[str, dict[Any, int]]:
-    """author → key → n, in the rows' order."""
+    """Author → key → n, in the rows' order."""
     grouped = defaultdict[str, dict[Any, int]](dict)
     for row in rows:
         grouped[row["author"]][row[key]] = row["n"]
@@ -111,9 +111,7 @@ def _telling_words(own: ir.Table) -> ir.Table:
     the Kullback–Leibler divergence between the two distributions.
     """
     said = own.filter(own.kind == "message")
-    tokens = said.select(
-        "author", word=said.content.lower().re_split(r"[^\p{L}\p{N}]+").unnest()
-    )
+    tokens = said.select("author", word=said.content.lower().re_split(r"[^\p{L}\p{N}]+").unnest())
     tokens = tokens.filter(tokens.word.length() >= _SHORTEST_WORD)
     counts = tokens.group_by("author", "word").aggregate(n=tokens.count())
     by_author = ibis.window(group_by=counts.author)

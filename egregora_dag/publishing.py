@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import ibis
-import ibis.expr.types as ir
 import pyarrow as pa
 
 from egregora_dag.database.functions import to_local
@@ -84,10 +83,8 @@ def publish(
     known = _known_signatures(warehouse, thread)
     missing = [work for work in works if work.signature not in known]
     keep = _Keeper(warehouse, thread, writer, run_id)
-    done = 0
-    for work, drafts, seconds in _written(warehouse, thread, writer, missing):
-        keep.add(work, drafts, seconds)
-        done += 1
+    for done, result in enumerate(_written(warehouse, thread, writer, missing), 1):
+        keep.add(*result)
         progress(done, len(missing))
     keep.store()
     rows = _documents(warehouse, thread, writer, works)
@@ -146,7 +143,9 @@ def _contents(
         last = max(window["last_position"] for _, window in chunk)
         messages = _messages(warehouse, thread, first, last)
         for work, window in chunk:
-            inside = messages[window["first_position"] - first : window["last_position"] + 1 - first]
+            inside = messages[
+                window["first_position"] - first : window["last_position"] + 1 - first
+            ]
             if window["unit"] in {"hours", "days"}:
                 start, end = window["start_time"], window["end_time"]
                 inside = [row for row in inside if start <= row[0] < end]
@@ -183,7 +182,7 @@ def _messages(
     rows = table.filter(
         (table.thread_id == thread.thread_id) & table.position.between(first, last)
     ).order_by("position")
-    columns = rows.select(
+    chosen = rows.select(
         "timestamp",
         "message_id",
         to_local(ibis.literal(thread.timezone), rows.timestamp).name("time"),
@@ -196,12 +195,10 @@ def _messages(
         mentions=rows.metadata["mentions"],
         urls=rows.metadata["urls"],
     )
-    read = warehouse.read(columns)
-    values = zip(*(read[name].to_pylist() for name in read.column_names), strict=True)
-    return [
-        (instant, Message(*fields, mentions=tuple(mentions), urls=tuple(urls)))
-        for instant, *fields, mentions, urls in values
-    ]
+    read = warehouse.read(chosen)
+    instants, *columns, mentions, urls = (read[name].to_pylist() for name in read.column_names)
+    messages = map(Message, *columns, map(tuple, mentions), map(tuple, urls))
+    return list(zip(instants, messages, strict=True))
 
 
 def _journal(window: Window, writer: Writer, posts: Sequence[Draft]) -> Draft:
@@ -286,7 +283,10 @@ def _documents(
     """The documents that stand now, and those published before that no longer do."""
     table = DOCUMENTS.table()
     own = table.filter((table.thread_id == thread.thread_id) & (table.writer != "user"))
-    statuses = {row["document_id"]: row["status"] for row in warehouse.rows(own.select("document_id", "status"))}
+    statuses = {
+        row["document_id"]: row["status"]
+        for row in warehouse.rows(own.select("document_id", "status"))
+    }
     rows = [_document(thread, *found, statuses) for found in _current(warehouse, thread, works)]
     current = {row["document_id"] for row in rows}
     gone = [id_ for id_, status in statuses.items() if status == "published" and id_ not in current]
@@ -296,7 +296,9 @@ def _documents(
     ids = ibis.memtable(pa.table({"document_id": pa.array(gone, pa.string())}))
     lost = own.semi_join(ids, own.document_id.cast("string") == ids.document_id)
     superseded = warehouse.read(lost.mutate(status=ibis.literal("superseded")))
-    return pa.concat_tables([rows_now, superseded.select(rows_now.column_names).cast(rows_now.schema)])
+    return pa.concat_tables(
+        [rows_now, superseded.select(rows_now.column_names).cast(rows_now.schema)]
+    )
 
 
 def _current(

@@ -5,6 +5,7 @@ rating moves by K times the score less the expected one (A. Elo, The Rating of C
 """
 
 import datetime as dt
+import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ _REACH: Final = 32
 
 def expected_score(rating: float, opponent: float) -> float:
     """The score, between 0 and 1, that a rating lets expect against an opponent's."""
-    return 1.0 / (1.0 + 10.0 ** ((opponent - rating) / 400.0))
+    return 1.0 / (1.0 + math.pow(10.0, (opponent - rating) / 400.0))
 
 
 def updated_ratings(
@@ -195,9 +196,7 @@ def compare_posts(
                 standings.counts[post] += 1
 
 
-def next_pairs(
-    posts: Sequence[str], standings: Standings, per_post: int
-) -> list[tuple[str, str]]:
+def next_pairs(posts: Sequence[str], standings: Standings, per_post: int) -> list[tuple[str, str]]:
     """One round: each post that still waits, with the one nearest in rating it has not met.
 
     Args:
@@ -225,9 +224,7 @@ def next_pairs(
             if 0 <= other < len(ranked)
         ]
         free = [
-            other
-            for other in near
-            if other not in taken and other not in standings.compared[post]
+            other for other in near if other not in taken and other not in standings.compared[post]
         ]
         partner = next((other for other in free if other in waits), next(iter(free), None))
         if partner is not None:

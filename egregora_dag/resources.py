@@ -18,6 +18,7 @@ from egregora_dag.database.contracts import Contract
 from egregora_dag.database.migrations import ensure_schema
 from egregora_dag.database.schemas import CONTRACTS
 from egregora_dag.database.writing import Rows, Written, backend_of, write_rows
+from egregora_dag.inbox import is_export
 from egregora_dag.io_manager import DuckDBIbisIOManager
 
 
@@ -68,7 +69,7 @@ class Warehouse(ConfigurableResource[None]):
         with connections.connect(self.path, timeout=self.lock_timeout) as connection:
             backend = backend_of(connection)
             # See `writing`: Ibis has no public name for this.
-            backend._run_pre_execute_hooks(expression)  # noqa: SLF001
+            backend._run_pre_execute_hooks(expression)
             return connection.execute(backend.compile(expression)).to_arrow_table()
 
     def rows(self, expression: ir.Table) -> list[dict[str, Any]]:
@@ -112,7 +113,7 @@ class Inbox(ConfigurableResource[None]):
             folder = self.path / thread
             if folder.is_dir():
                 for path in sorted(folder.iterdir()):
-                    if path.is_file() and not path.name.startswith("."):
+                    if is_export(path):
                         yield thread, path
 
 

@@ -11,6 +11,7 @@ LOCK_TIMEOUT_VARIABLE = "EGREGORA_LOCK_TIMEOUT"
 MEMORY_LIMIT_VARIABLE = "EGREGORA_MEMORY_LIMIT"
 DEFAULT_HOME = ".egregora"
 DEFAULT_LOCK_TIMEOUT = 120.0
+DEFAULT_MEMORY_LIMIT = "1GB"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,6 @@ def lock_timeout() -> float:
     return float(os.environ.get(LOCK_TIMEOUT_VARIABLE, DEFAULT_LOCK_TIMEOUT))
 
 
-def memory_limit() -> str | None:
-    """DuckDB's memory limit, such as `1GB`; None leaves DuckDB's own default."""
-    return os.environ.get(MEMORY_LIMIT_VARIABLE)
+def memory_limit() -> str:
+    """DuckDB's memory limit; what needs more is spilled to disk."""
+    return os.environ.get(MEMORY_LIMIT_VARIABLE, DEFAULT_MEMORY_LIMIT)

@@ -5,6 +5,7 @@ with prefix sums and one binary search per window; from there on it is the same 
 """
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Literal
 
 import ibis
@@ -138,9 +139,9 @@ def byte_bounds(sizes: pa.Table, config: WindowConfig) -> pa.Table:
     codes = threads.indices.to_numpy()
     positions, size = sizes["position"].to_numpy(), sizes["size"].to_numpy()
     times = sizes["timestamp"].cast(pa.int64()).to_numpy()
-    starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]]) if len(codes) else []
+    starts = np.flatnonzero(np.diff(codes, prepend=-1)).tolist()
     rows: list[tuple[str, int, int, int]] = []
-    for start, end in zip(starts, [*starts[1:], len(codes)], strict=True):
+    for start, end in pairwise([*starts, len(codes)]):
         key = threads.dictionary[int(codes[start])].as_py()
         cuts = _pack(size[start:end], times[start:end], config)
         rows += [
@@ -151,13 +152,14 @@ def byte_bounds(sizes: pa.Table, config: WindowConfig) -> pa.Table:
     types = (pa.string(), pa.int64(), pa.int64(), pa.int64())
     columns = zip(*rows, strict=True) if rows else ((),) * len(names)
     return pa.table(
-        {name: pa.array(values, type_) for name, values, type_ in zip(names, columns, types, strict=True)}
+        {
+            name: pa.array(values, type_)
+            for name, values, type_ in zip(names, columns, types, strict=True)
+        }
     )
 
 
-def _pack(
-    size: np.ndarray, times: np.ndarray, config: WindowConfig
-) -> list[tuple[int, int]]:
+def _pack(size: np.ndarray, times: np.ndarray, config: WindowConfig) -> list[tuple[int, int]]:
     """Half-open ranges of one chat's messages."""
     # Messages of one instant are one block; `edges` are where blocks begin.
     edges = np.flatnonzero(np.r_[True, times[1:] != times[:-1], True])
@@ -171,7 +173,12 @@ def _pack(
         if end >= last_block:
             break
         repeated = total[end] - config.overlap * (total[end] - total[first])
-        first = max(min(int(np.searchsorted(total, repeated, "left")), end), first + 1)
+        # What repeats must leave room for something new. Messages without a text add no bytes: of
+        # the places with as many, the last repeats the fewest messages.
+        least = max(repeated, total[end + 1] - config.max_bytes_per_window)
+        place = min(int(np.searchsorted(total, least, "left")), end)
+        place = int(np.searchsorted(total, total[place], "right")) - 1
+        first = max(min(place, end), first + 1)
     return windows
 
 
@@ -191,9 +198,7 @@ def _by_count(messages: ir.Table, _: ir.Table, config: WindowConfig) -> ir.Table
     step = ibis.literal(config.step_size)
     counted = messages.mutate(ordinal=messages.position // step)
     reach = int(config.step_size * config.overlap)
-    repeated = counted.filter(
-        (counted.ordinal > 0) & (counted.position % step < reach)
-    )
+    repeated = counted.filter((counted.ordinal > 0) & (counted.position % step < reach))
     return counted.union(repeated.mutate(ordinal=repeated.ordinal - 1))
 
 

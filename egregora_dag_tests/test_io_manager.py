@@ -28,6 +28,7 @@ from dagster import (
     define_asset_job,
     materialize,
 )
+
 from egregora_dag.database import connections
 from egregora_dag.database.exceptions import ContractViolationError, DatabaseError
 from egregora_dag.io_manager import DuckDBIbisIOManager
@@ -60,7 +61,11 @@ def run(
 
 
 def run_range(
-    database: Path, instance: DagsterInstance, assets: Sequence[AssetsDefinition], first: str, last: str
+    database: Path,
+    instance: DagsterInstance,
+    assets: Sequence[AssetsDefinition],
+    first: str,
+    last: str,
 ) -> ExecuteInProcessResult:
     definitions = Definitions(
         assets,
@@ -117,9 +122,15 @@ def test_an_input_is_unbound_and_holds_no_connection(database: Path) -> None:
     assert run(database, [numbers, outsider]).success
 
 
-def test_a_materialization_tells_rows_columns_sql_and_a_preview_without_text(database: Path) -> None:
+def test_a_materialization_tells_rows_columns_sql_and_a_preview_without_text(
+    database: Path,
+) -> None:
     result = run(database, [numbers, squares])
-    [event] = [e for e in result.get_asset_materialization_events() if e.asset_key and e.asset_key.path == ["squares"]]
+    [event] = [
+        e
+        for e in result.get_asset_materialization_events()
+        if e.asset_key and e.asset_key.path == ["squares"]
+    ]
     metadata = {k: v.value for k, v in event.materialization.metadata.items()}
     assert metadata["dagster/row_count"] == 10
     assert metadata["dagster/table_name"] == "main.squares"
@@ -158,7 +169,9 @@ def test_dynamic_partitions_in_one_run_and_all_of_them_downstream(
         backfill_policy=BackfillPolicy.single_run(),
     )
     def visits(context: AssetExecutionContext) -> pa.Table:
-        return pa.table({"city": list(context.partition_keys), "n": [1] * len(context.partition_keys)})
+        return pa.table(
+            {"city": list(context.partition_keys), "n": [1] * len(context.partition_keys)}
+        )
 
     assert run_range(database, instance, [visits], "b'", "c").success
     assert rows(database, "SELECT city FROM visits ORDER BY city") == [("b'",), ("c",)]
@@ -172,7 +185,9 @@ def test_dynamic_partitions_in_one_run_and_all_of_them_downstream(
         return visits
 
     assert run_range(database, instance, [visits], "a", "d").success
-    assert run(database, [visits, total, all_visits], selection=[total, all_visits], instance=instance).success
+    assert run(
+        database, [visits, total, all_visits], selection=[total, all_visits], instance=instance
+    ).success
     assert rows(database, "SELECT n FROM total") == [(4,)]
     # The view knows no partition keys: what is added later shows.
     [(sql,)] = rows(database, "SELECT sql FROM duckdb_views() WHERE view_name = 'all_visits'")
@@ -201,9 +216,7 @@ def test_time_windows_by_column_type(
 def test_multi_dimensional_partitions(database: Path, instance: DagsterInstance) -> None:
     both = MultiPartitionsDefinition({"colour": COLOURS, "day": DAYS})
 
-    @asset(
-        partitions_def=both, metadata={"partition_expr": {"colour": "colour", "day": "on"}}
-    )
+    @asset(partitions_def=both, metadata={"partition_expr": {"colour": "colour", "day": "on"}})
     def cells(context: AssetExecutionContext) -> pa.Table:
         colour, day = (
             both.get_partition_key_from_str(context.partition_key).keys_by_dimension[name]
@@ -268,7 +281,10 @@ def batches_schema() -> pa.Schema:
         lambda: pa.table({"part": ["b"], "id": [5]}),  # another partition's row
         lambda: pa.table({"part": ["a"], "idd": [5]}),  # wrong column
         lambda: ibis.memtable(pa.table({"part": ["a"], "id": ["x"]})).mutate(
-            id=ibis.cases((ibis.literal("x") == ibis.row_number().cast("string"), 1), else_=ibis.literal("x").cast("int64"))
+            id=ibis.cases(
+                (ibis.literal("x") == ibis.row_number().cast("string"), 1),
+                else_=ibis.literal("x").cast("int64"),
+            )
         ),  # fails while it is computed
         broken_rows,
     ],
@@ -291,7 +307,10 @@ def test_a_failed_materialization_leaves_the_rows_and_no_connection(
     assert not run(database, [parts], partition_key="a", raise_on_error=False).success
     # Another configuration is refused as long as any connection to the file is open.
     with duckdb.connect(database, config={"threads": 1}) as connection:
-        assert connection.execute("SELECT * FROM parts ORDER BY ALL").fetchall() == [("a", 1), ("b", 1)]
+        assert connection.execute("SELECT * FROM parts ORDER BY ALL").fetchall() == [
+            ("a", 1),
+            ("b", 1),
+        ]
 
 
 def test_an_exception_in_the_asset_leaves_the_rows(database: Path) -> None:
@@ -359,8 +378,12 @@ def test_the_error_of_a_broken_key_names_rule_count_and_keys(database: Path) -> 
 
 
 def test_a_retry_after_a_failure_works_in_the_same_process(database: Path) -> None:
-    with pytest.raises(RuntimeError), connections.transaction(database) as connection:
-        connection.execute("CREATE TABLE x (a INTEGER)")
-        raise RuntimeError
+    def fail() -> None:
+        with connections.transaction(database) as connection:
+            connection.execute("CREATE TABLE x (a INTEGER)")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     run(database, [numbers])
     assert rows(database, "SELECT table_name FROM information_schema.tables") == [("numbers",)]

@@ -88,7 +88,7 @@ def scratch_database() -> Iterator[DuckDBPyConnection]:
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as scratch:
         scratch.execute("SET temp_directory = ?", [folder])
         scratch.execute("SET TimeZone = 'UTC'")
-        scratch.execute("SET memory_limit = ?", [settings.memory_limit() or "1GB"])
+        scratch.execute("SET memory_limit = ?", [settings.memory_limit()])
         scratch.execute(MACROS)
         yield scratch
 

@@ -1,4 +1,4 @@
-"""IRC logs as the Ubuntu project publishes them: `[HH:MM] <nick> text`, dated by the file's name."""
+"""IRC logs as Ubuntu publishes them: `[HH:MM] <nick> text`, dated by the file's name."""
 
 import re
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from egregora_dag.adapters.protocol import ExportError, ExportFile, Tally
 _LINE = re.compile(rb"^\[\d{1,2}:\d{2}(:\d{2})?\] +(<[^>\s]+>|\* )", re.MULTILINE)
 _DATE = re.compile(r"(?<!\d)(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
 
-_TIME = r"\[(\d{1,2}):(\d{2})(?::(\d{2}))?\] "
+_TIME = r"\[([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\] "
 _PARTS = ["hour", "minute", "second", "nick", "actor", "text"]
-_EVENT = rf"^(?:{_TIME} *)?(?:<([^>]+)>|\* ([^ ]+))(?: (.*))?$"
+_EVENT = rf"^(?:{_TIME})? *(?:<([^>]+)>|\* ([^ ]+))(?: (.*))?$"
 _SYSTEM = r"^=== ?(.*)$"
 # Bold, colour, reset, monospace, reverse, italic, strikethrough and underline of IRC clients.
 _FORMATTING = r"\x02|\x03(?:\d{1,2}(?:,\d{1,2})?)?|\x0f|\x11|\x16|\x1d|\x1e|\x1f"

@@ -2,6 +2,7 @@
 
 import codecs
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ def load_lines(scratch: DuckDBPyConnection, path: Path, file: IO[bytes]) -> int:
 
 def _batches(path: Path, file: IO[bytes]) -> Iterator[pa.RecordBatch]:
     head = file.read(_CHUNK)
-    decoder = codecs.getincrementaldecoder(_encoding(head))()
+    decoder = codecs.getincrementaldecoder(encoding_of(head))()
     rest, number = "", 1
     while True:
         try:
@@ -55,7 +56,7 @@ def _batches(path: Path, file: IO[bytes]) -> Iterator[pa.RecordBatch]:
                 path,
                 f"the text is not {error.encoding.upper()}.",
                 "Save it as UTF-8 and import it again.",
-                place=f"near line {number + rest.count(chr(10))}",
+                place=f"near line {number + error.object[: error.start].count(10)}",
             ) from None
         lines = text.split("\n")
         rest = lines.pop() if head else ""
@@ -70,7 +71,8 @@ def _batches(path: Path, file: IO[bytes]) -> Iterator[pa.RecordBatch]:
         head = file.read(_CHUNK)
 
 
-def _encoding(head: bytes) -> str:
+def encoding_of(head: bytes) -> str:
+    """The encoding of a text that begins like this: UTF-16 if a byte-order mark says so."""
     return "utf-16" if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
@@ -89,7 +91,7 @@ def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ExportError(
             path, f"the archive is damaged ({error}).", "Export or copy it again."
         ) from error

@@ -29,8 +29,8 @@ SELECT line,
     AS local_time,
   utc, author, content, NULL::VARCHAR AS identity, kind, media_path, media_type,
   false AS edited, false AS forwarded,
-  if(row_number() OVER (PARTITION BY message_id ORDER BY line) = 1, try_cast(message_id AS UUID), NULL)
-    AS message_id,
+  if(row_number() OVER (PARTITION BY message_id ORDER BY line) = 1,
+    try_cast(message_id AS UUID), NULL) AS message_id,
   try_cast(reply_to AS UUID) AS reply_to,
   '{}'::JSON AS extra
 FROM (
@@ -73,12 +73,14 @@ class TableAdapter:
         chosen = chat if named else None
         values = {"chat": chosen, "kinds": list(KINDS), "media_types": list(MEDIA_TYPES)}
         scratch.execute(_PARSE, values)
-        own = "SELECT line FROM records WHERE $chat IS NULL OR thread_id = $chat"
-        rejected = scratch.execute(
-            f"SELECT line FROM ({own}) ANTI JOIN parsed USING (line) ORDER BY line",  # noqa: S608
+        scratch.execute(
+            "DELETE FROM records WHERE $chat IS NOT NULL AND thread_id IS DISTINCT FROM $chat",
             {"chat": chosen},
+        )
+        [lines] = scratch.execute("SELECT count(*) FROM records").fetchone() or (0,)
+        rejected = scratch.execute(
+            "SELECT line FROM records ANTI JOIN parsed USING (line) ORDER BY line"
         ).fetchall()
-        [lines] = scratch.execute(f"SELECT count(*) FROM ({own})", {"chat": chosen}).fetchone() or [0]  # noqa: S608
         return Tally(lines=lines, continuation=0, rejected=tuple(line for (line,) in rejected))
 
     def _load(self, file: ExportFile, scratch: DuckDBPyConnection) -> None:
@@ -100,7 +102,7 @@ class TableAdapter:
             raise ExportError(
                 file.path,
                 f"has no column {', '.join(missing)}.",
-                f"Name its columns {', '.join(_REQUIRED)} and, where known, {', '.join(_OPTIONAL)}.",
+                f"Name its columns {', '.join(_REQUIRED)} and, if known, {', '.join(_OPTIONAL)}.",
             )
         columns = [
             duckdb.ColumnExpression(names[name])

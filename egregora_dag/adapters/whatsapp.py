@@ -15,7 +15,7 @@ from typing import IO, Final
 
 from duckdb import DuckDBPyConnection
 
-from egregora_dag.adapters.lines import checked, is_zip, load_lines, opened_archive
+from egregora_dag.adapters.lines import checked, encoding_of, is_zip, load_lines, opened_archive
 from egregora_dag.adapters.protocol import ExportError, ExportFile, Tally
 
 # Marks of writing direction, which phones put around names, dates and attachments.
@@ -53,7 +53,12 @@ class _Layout:
 
 _GROUPS: Final = ["a", "b", "c", "hour", "minute", "second", "half", "rest"]
 _LAYOUTS: Final = tuple(_Layout(bracketed, sep) for bracketed in (True, False) for sep in "/.-")
-_ORDERS: Final = {"year first": "abc", "day first": "cba", "month first": "cab"}
+# Which of a header's three numbers are year, month and day.
+_ORDERS: Final = {
+    "year first": {"y": "a", "m": "b", "d": "c"},
+    "day first": {"y": "c", "m": "b", "d": "a"},
+    "month first": {"y": "c", "m": "a", "d": "b"},
+}
 
 
 @dataclass(frozen=True)
@@ -130,10 +135,11 @@ def _any(words: tuple[str, ...]) -> str:
     return f"(?:{'|'.join(words)})"
 
 
+_CAPTION: Final = r"(?:\n([\s\S]*))?$"
 _PATTERNS: Final = {
-    "attached": rf"^[{_MARKS}]*([^\n]+?\.[A-Za-z0-9]{{1,5}}) \({_any(_WORDS.attached)}\)(?:\n([\s\S]*))?$",
-    "tagged": rf"^(?:([\s\S]*?)\s*)?[{_MARKS}]*<{_any(_WORDS.attached_tag)}: ([^>\n]+)>(?:\n([\s\S]*))?$",
-    "omitted": rf"^[{_MARKS}]*({_any(_WORDS.omitted)})(?:\n([\s\S]*))?$",
+    "attached": rf"^[{_MARKS}]*([^\n]+?\.[A-Za-z0-9]{{1,5}}) \({_any(_WORDS.attached)}\){_CAPTION}",
+    "tagged": rf"^(?:([\s\S]*?)\s*)?[{_MARKS}]*<{_any(_WORDS.attached_tag)}: ([^>\n]+)>{_CAPTION}",
+    "omitted": rf"^[{_MARKS}]*({_any(_WORDS.omitted)}){_CAPTION}",
     "deleted": rf"^[{_MARKS}]*{_any(_WORDS.deleted)}$",
     "edited": rf"\s*[{_MARKS}]*{_any(_WORDS.edited)}$",
     "call": rf"^[{_MARKS}]*{_any(_WORDS.call)}$",
@@ -147,7 +153,8 @@ _PATTERNS: Final = {
 _HEADERS = """
 CREATE OR REPLACE TABLE headers AS
 SELECT line, h.a::INTEGER AS a, h.b::INTEGER AS b, h.c::INTEGER AS c, length(h.a) AS width,
-  h.hour::INTEGER % if(h.half = '', 24, 12) + if(h.half ILIKE 'p%', 12, 0) AS hour,
+  if(h.hour::INTEGER > 24, h.hour::INTEGER,
+    h.hour::INTEGER % if(h.half = '', 24, 12) + if(h.half ILIKE 'p%', 12, 0)) AS hour,
   h.minute::INTEGER AS minute, coalesce(try_cast(h.second AS INTEGER), 0) AS second, h.rest AS rest
 FROM (SELECT line, regexp_extract(text, $header, $groups) AS h FROM lines)
 WHERE h.rest <> '' OR h.a <> ''
@@ -225,11 +232,13 @@ WITH told AS (
 )
 SELECT line, local_time, false AS utc, author, content,
   if(kind = 'media', chr(1) || 'media' || chr(10) || content, content) AS identity,
-  CASE WHEN kind = 'media' AND file ILIKE '%.vcf' THEN 'contact' ELSE kind END AS kind,
+  CASE WHEN kind = 'media' AND (file ILIKE '%.vcf' OR word LIKE 'contact%') THEN 'contact'
+    ELSE kind END AS kind,
   file AS media_path,
   CASE
     WHEN kind <> 'media' OR file ILIKE '%.vcf' THEN NULL
-    WHEN regexp_matches(lower(file), '\\.webp$') OR regexp_matches(word, 'sticker|figurinha') THEN 'sticker'
+    WHEN regexp_matches(lower(file), '\\.webp$') OR regexp_matches(word, 'sticker|figurinha')
+      THEN 'sticker'
     WHEN regexp_matches(lower(file), '\\.(jpe?g|png|gif|heic|bmp|avif)$')
       OR regexp_matches(word, '^(image|imagem|bild)') THEN 'image'
     WHEN regexp_matches(lower(file), '\\.(mp4|mov|3gp|mkv|webm|avi)$')
@@ -253,7 +262,7 @@ class WhatsAppAdapter:
         if is_zip(file):
             with opened_archive(file.path) as archive:
                 return _chat_text(archive) is not None
-        text = file.head.decode("utf-8", "replace")
+        text = file.head.decode(encoding_of(file.head), "replace")
         return any(re.search(layout.pattern, text, re.MULTILINE) for layout in _LAYOUTS)
 
     def threads(self, file: ExportFile) -> Mapping[str, str]:
@@ -265,16 +274,14 @@ class WhatsAppAdapter:
         return {title: title}
 
     def parse(self, file: ExportFile, scratch: DuckDBPyConnection, chat: str | None) -> Tally:
-        """Fill `parsed`; lines before the first header, and dates that do not exist, are rejected."""
+        """Fill `parsed`; lines before the first header, or with impossible dates, are rejected."""
         with _opened_text(file) as text:
             count = load_lines(scratch, file.path, text)
         scratch.execute(_HEADERS, {"header": _layout(file, scratch).pattern, "groups": _GROUPS})
         order, notes = _date_order(file, scratch)
-        year, month, day = _ORDERS[order]
         [title] = self.threads(file).values()
-        parts = {"y": year, "m": month, "d": day}
         names = ("marks", "notice")
-        scratch.execute(_BODIES.format(**parts), {name: _PATTERNS[name] for name in names})
+        scratch.execute(_BODIES.format(**_ORDERS[order]), {name: _PATTERNS[name] for name in names})
         scratch.execute(
             _PARSE,
             {"title": title, **{k: v for k, v in _PATTERNS.items() if k not in {"notice"}}},
@@ -297,13 +304,13 @@ _CONTINUED = "SELECT (SELECT count(*) FROM lines) - (SELECT count(*) FROM parsed
 
 
 def _chat_text(archive: zipfile.ZipFile) -> zipfile.ZipInfo | None:
-    """The member that holds the text: `_chat.txt` on iOS, else the only `.txt` with a chat's name."""
+    """The member that holds the text: `_chat.txt` on iOS, else a `.txt` with a chat's name."""
     texts = [m for m in archive.infolist() if re.fullmatch(r"[^/\\]+\.txt", m.filename)]
-    named = [m for m in texts if m.filename == "_chat.txt" or _TITLES_MATCH(m.filename)]
-    return (named or texts or [None])[0]
+    named = [m for m in texts if m.filename == "_chat.txt" or _names_a_chat(m.filename)]
+    return next(iter(named or texts), None)
 
 
-def _TITLES_MATCH(name: str) -> bool:
+def _names_a_chat(name: str) -> bool:
     return any(pattern.match(name.removesuffix(".txt")) for pattern in _TITLES)
 
 
@@ -361,12 +368,7 @@ def _date_order(file: ExportFile, scratch: DuckDBPyConnection) -> tuple[str, tup
     if first > 12 or second > 12:
         return ("day first" if first > 12 else "month first"), ()
     backwards = {
-        order: (
-            scratch.execute(
-                _ORDER.format(**dict(zip("ymd", _ORDERS[order], strict=True)))
-            ).fetchone()
-            or [0]
-        )[0]
+        order: (scratch.execute(_ORDER.format(**_ORDERS[order])).fetchone() or [0])[0]
         for order in ("day first", "month first")
     }
     if len(set(backwards.values())) > 1:

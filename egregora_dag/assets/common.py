@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from dagster import (
-    Backoff,
     BackfillPolicy,
+    Backoff,
     DynamicPartitionsDefinition,
     Jitter,
     RetryPolicy,

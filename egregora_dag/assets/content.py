@@ -22,9 +22,7 @@ class WriterSettings(Config):
     max_quotes: int = Field(6, description="Messages quoted in a post, at most.")
 
 
-@asset(
-    group_name="content", deps=["messages", "windows", "threads"], **partitioned(DOCUMENTS)
-)
+@asset(group_name="content", deps=["messages", "windows", "threads"], **partitioned(DOCUMENTS))
 def documents(
     context: AssetExecutionContext, config: WriterSettings, warehouse: Warehouse
 ) -> Output[pa.Table]:

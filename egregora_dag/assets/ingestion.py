@@ -96,7 +96,9 @@ def read_exports(
         for number, thread in enumerate(known.values()):
             read.append(_read(scratch, warehouse, inbox, thread, number, rebuild=config.rebuild))
             files = len(read[-1].imported)
-            context.log.info(f"{thread.thread_id}: {files} new files, {read[-1].changed} rows change")
+            context.log.info(
+                f"{thread.thread_id}: {files} new files, {read[-1].changed} rows change"
+            )
         mode = {"write_mode": "replace"} if config.rebuild else {}
         metadata = _metadata([imported for one in read for imported, _ in one.imported])
         yield Output(_changes(scratch, read), "messages", metadata={**mode, **metadata})
@@ -145,7 +147,7 @@ def _read(
     rebuild: bool,
 ) -> _Read:
     """Read the files of a chat that were not read before."""
-    files = list(_new_files(warehouse, inbox, thread, rebuild=rebuild))
+    files = list(inbox.files(thread.origins))
     if rebuild and not files:
         raise EgregoraError(
             f"{inbox.path / thread.thread_id} holds no file to rebuild the chat from. "
@@ -155,13 +157,18 @@ def _read(
     own = messages.filter(messages.thread_id == thread.thread_id)
     stored = own.select("message_id", "position", "timestamp")
     timeline = Timeline(scratch, warehouse.read(stored.limit(0) if rebuild else stored))
+    seen = set() if rebuild else _imported_digests(warehouse, thread)
     imported, problems = [], []
-    for origin, file in files:
+    for origin, path in files:
         try:
+            file = ExportFile.open(path)
+            if (digest := file.sha256()) in seen:
+                continue
             one = _import(scratch, file, thread, origin)
         except ExportError as error:
             problems.append(str(error))
             continue
+        seen.add(digest)
         ids = scratch.execute("SELECT message_id::VARCHAR FROM imported ORDER BY position")
         imported.append((one, [id_ for (id_,) in ids.fetchall()]))
         timeline.add()
@@ -169,9 +176,7 @@ def _read(
     return _Read(imported, problems, table, timeline.changes(table, lambda: warehouse.read(own)))
 
 
-def _import(
-    scratch: DuckDBPyConnection, file: ExportFile, thread: Thread, origin: str
-) -> Imported:
+def _import(scratch: DuckDBPyConnection, file: ExportFile, thread: Thread, origin: str) -> Imported:
     """Read the chat of a file that this thread, or one merged into it, stands for."""
     adapter = adapter_for(file)
     chats_in_file = adapter.threads(file).items()
@@ -186,19 +191,11 @@ def _import(
     )
 
 
-def _new_files(
-    warehouse: Warehouse, inbox: Inbox, thread: Thread, *, rebuild: bool
-) -> Iterator[tuple[str, ExportFile]]:
-    """The files of a chat that were not read yet (all of them to rebuild), with their origin."""
+def _imported_digests(warehouse: Warehouse, thread: Thread) -> set[str]:
+    """Digests of the files that were read into a chat."""
     imports = IMPORTS.table()
     own = imports.filter(imports.thread_id == thread.thread_id)
-    seen = set() if rebuild else set(warehouse.read(own.select("sha256"))["sha256"].to_pylist())
-    for origin, path in inbox.files(thread.origins):
-        file = ExportFile.open(path)
-        digest = file.sha256()
-        if digest not in seen:
-            seen.add(digest)
-            yield origin, file
+    return set(warehouse.read(own.select("sha256"))["sha256"].to_pylist())
 
 
 def _import_rows(read: Sequence[_Read]) -> pa.Table:

@@ -28,9 +28,7 @@ class JudgeSettings(Config):
     comparisons_per_post: int = Field(
         8, description="Comparisons a post takes part in before it rests."
     )
-    k_factor: float = Field(
-        ranking.K_FACTOR, description="How much a comparison moves a rating."
-    )
+    k_factor: float = Field(ranking.K_FACTOR, description="How much a comparison moves a rating.")
 
 
 @asset(

@@ -13,9 +13,10 @@ from egregora_dag.database import views
 from egregora_dag.database.schemas import CONTRACTS
 
 # A view shows its tables as they are: it is made once, and again when its definition changes.
-_WHEN_MISSING = (
-    AutomationCondition.missing() | AutomationCondition.code_version_changed()
-).since_last_handled() & ~AutomationCondition.in_progress()
+_WHEN_MISSING = AutomationCondition.missing().since_last_handled() | (
+    AutomationCondition.code_version_changed().since_last_handled()
+    & ~AutomationCondition.in_progress()
+)
 
 
 def _hourly(messages: ir.Table, threads: ir.Table) -> ir.Table:
@@ -41,9 +42,7 @@ VIEWS: Final[Sequence[tuple[str, Callable[..., ir.Table], tuple[str, ...]]]] = (
 )
 
 
-def _view(
-    name: str, builder: Callable[..., ir.Table], tables: tuple[str, ...]
-) -> AssetsDefinition:
+def _view(name: str, builder: Callable[..., ir.Table], tables: tuple[str, ...]) -> AssetsDefinition:
     def build(**inputs: ir.Table) -> ir.Table:
         return builder(*(inputs[table] for table in tables))
 

@@ -2,7 +2,7 @@
 
 DuckDB lets one process at a time write a file, and refuses a second configuration for a file that
 the process has open. So a process opens a file once, hands out cursors of that one database, and
-closes it when the last cursor is given back; whoever finds the file locked by another process waits.
+closes it when the last cursor is given back; whoever finds the file locked by another waits.
 """
 
 import logging
@@ -86,8 +86,7 @@ def open_waiting(
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not cryptography
         pause = min(pause * 1.5, 0.5)
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    if memory := settings.memory_limit():
-        connection.execute("SET GLOBAL memory_limit = ?", [memory])
+    connection.execute("SET GLOBAL memory_limit = ?", [settings.memory_limit()])
     return connection
 
 

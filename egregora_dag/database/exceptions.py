@@ -86,7 +86,9 @@ class ContractViolationError(DatabaseObjectError):
         self, name: str, rule: str, *, rows: int | None = None, keys: Sequence[str] = ()
     ) -> None:
         count = "" if rows is None else f" in {rows} row{'' if rows == 1 else 's'}"
-        example = f" ({', '.join(keys)}{', …' if rows and rows > len(keys) else ''})" if keys else ""
+        example = (
+            f" ({', '.join(keys)}{', …' if rows and rows > len(keys) else ''})" if keys else ""
+        )
         super().__init__(
             name,
             f"Table {name!r}: {rule}{count}{example}. Nothing was written; what the table held "

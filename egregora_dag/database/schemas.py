@@ -119,7 +119,9 @@ WINDOWS = Contract(
         "window_id": Column("!uuid", "Made from the chat and the signature."),
         "thread_id": Column("!string", "The chat."),
         "window_index": Column("!int64", "Place among the chat's windows, from 0."),
-        "start_time": Column(f"!{TIME}", "Where it begins: a boundary in time, or its first message."),
+        "start_time": Column(
+            f"!{TIME}", "Where it begins: a boundary in time, or its first message."
+        ),
         "end_time": Column(f"!{TIME}", "Where it ends: a boundary in time, or its last message."),
         "first_position": Column("!int64", "Position of its first message."),
         "last_position": Column("!int64", "Position of its last message."),
@@ -144,7 +146,9 @@ GENERATIONS = Contract(
     name="generations",
     description="One result of a writer, kept for good so that it is never paid for twice.",
     columns={
-        "signature": Column("!string", "Hash of what was written about, the writer and its settings."),
+        "signature": Column(
+            "!string", "Hash of what was written about, the writer and its settings."
+        ),
         "item": Column("!int64", "Number of the result under this signature, from 0."),
         "thread_id": Column("!string", "The chat."),
         "window_id": Column("uuid", "The window written about, if it was one."),

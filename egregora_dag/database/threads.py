@@ -52,7 +52,10 @@ def all_threads(connection: DuckDBPyConnection) -> dict[str, Thread]:
     rows = connection.execute(
         "SELECT thread_id, title, source, timezone, settings FROM threads ORDER BY thread_id"
     ).fetchall()
-    return {row[0]: Thread(*row[:4], json.loads(row[4])) for row in rows}
+    return {
+        key: Thread(key, title, source, timezone, json.loads(settings))
+        for key, title, source, timezone, settings in rows
+    }
 
 
 def get_thread(connection: DuckDBPyConnection, thread_id: str) -> Thread:
@@ -137,21 +140,26 @@ def _interleave(connection: DuckDBPyConnection, source: str, target: str) -> Non
     )
 
 
-def undo_import(connection: DuckDBPyConnection, import_id: UUID) -> int:
+def retitled(thread: Thread, title: str) -> Thread:
+    """The chat under another title."""
+    return replace(thread, title=title)
+
+
+def undo_import(connection: DuckDBPyConnection, import_id: UUID) -> tuple[str, str, int]:
     """Remove the messages that only this import brought, and the import.
 
     Returns:
-        How many messages were removed.
+        Key of the chat, digest of the file's content, and how many messages were removed.
 
     Raises:
         DatabaseObjectError: There is no such import.
     """
     found = connection.execute(
-        "SELECT thread_id FROM imports WHERE import_id = ?", [import_id]
+        "SELECT thread_id, sha256 FROM imports WHERE import_id = ?", [import_id]
     ).fetchone()
     if found is None:
         raise DatabaseObjectError(
-            str(import_id), f"There is no import {import_id}. `threads list` shows them."
+            str(import_id), f"There is no import {import_id}. `threads imports KEY` lists them."
         )
     [removed] = connection.execute(
         """
@@ -164,7 +172,7 @@ def undo_import(connection: DuckDBPyConnection, import_id: UUID) -> int:
     ).fetchone() or (0,)
     connection.execute("DELETE FROM imports WHERE import_id = ?", [import_id])
     close_gaps(connection, found[0])
-    return int(removed)
+    return found[0], found[1], int(removed)
 
 
 def close_gaps(connection: DuckDBPyConnection, thread_id: str) -> None:
@@ -223,25 +231,38 @@ def forget_author(
     of_them = "thread_id IN (SELECT unnest($keys))"
     documents = (
         f"SELECT document_id::VARCHAR FROM documents WHERE {of_them} AND "  # noqa: S608
-        + named.format(text="subject, title, summary, content, authors::VARCHAR")
+        + named.format(text="subject, title, summary, content, array_to_string(authors, chr(10))")
     )
-    messages = (
-        f"SELECT message_id::VARCHAR FROM messages WHERE {of_them} AND author = $author"  # noqa: S608
-    )
+    messages = f"SELECT message_id::VARCHAR FROM messages WHERE {of_them} AND author = $author"  # noqa: S608
     _forget_remarks(connection, documents, messages, values)
     connection.execute(
         f"""
-        UPDATE imports SET message_ids =
-          list_filter(message_ids, lambda id: id::VARCHAR NOT IN ({messages}))
-        WHERE {of_them}
+        UPDATE imports SET message_ids = kept.ids
+        FROM (
+          SELECT import_id AS import, coalesce(
+              list(id ORDER BY place) FILTER (gone.message_id IS NULL), []) AS ids
+          FROM (
+            SELECT import_id, unnest(message_ids) AS id,
+              generate_subscripts(message_ids, 1) AS place
+            FROM imports WHERE {of_them}
+          ) LEFT JOIN (
+            SELECT message_id FROM messages WHERE {of_them} AND author = $author
+          ) gone ON id = gone.message_id
+          GROUP BY import_id
+        ) kept
+        WHERE import_id = kept.import
         """,  # noqa: S608
         values,
     )
     removed = {
         "generations": _deleted(
             connection,
-            f"DELETE FROM generations WHERE {of_them} AND "  # noqa: S608
-            + named.format(text="subject, output::VARCHAR"),
+            f"""
+            DELETE FROM generations WHERE {of_them} AND (contains(subject, $author)
+              OR (signature, item) IN (
+                SELECT (signature, item) FROM generations, json_tree(output)
+                WHERE {of_them} AND contains(atom->>'$', $author)))
+            """,  # noqa: S608
             values,
         ),
         "documents": _deleted(
@@ -276,8 +297,6 @@ def _forget_remarks(
     )
 
 
-def _deleted(
-    connection: DuckDBPyConnection, statement: str, values: Mapping[str, object]
-) -> int:
+def _deleted(connection: DuckDBPyConnection, statement: str, values: Mapping[str, object]) -> int:
     [count] = connection.execute(statement, values).fetchone() or (0,)
     return int(count)

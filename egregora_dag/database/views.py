@@ -41,9 +41,7 @@ def messages_with_text(messages: ir.Table) -> ir.Table:
     return messages.filter(messages.content.strip() != "")
 
 
-def aggregates(
-    messages: ir.Table, threads: ir.Table, unit: Literal["hour", "day"]
-) -> ir.Table:
+def aggregates(messages: ir.Table, threads: ir.Table, unit: Literal["hour", "day"]) -> ir.Table:
     """Messages counted by hour or day of the thread's clock.
 
     Args:

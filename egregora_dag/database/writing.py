@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import and_, or_
-from typing import NoReturn
+from typing import NoReturn, TypeAlias, cast
 
 import duckdb
 import ibis
@@ -26,7 +26,7 @@ from ibis.backends.duckdb import Backend
 from egregora_dag.database.contracts import Contract, Reference, WriteMode, differences
 from egregora_dag.database.exceptions import ContractViolationError
 
-Rows = ir.Table | pa.Table | pa.RecordBatchReader
+Rows: TypeAlias = ir.Table | pa.Table | pa.RecordBatchReader
 EXAMPLES = 5
 
 
@@ -163,17 +163,19 @@ def write_view(
     Returns:
         The view's query.
     """
-    query = sg.parse_one(ibis.to_sql(expression, dialect="duckdb"), read="duckdb")
-    create = sge.Create(
-        kind="VIEW", this=_identifier(name, schema), expression=query, replace=True
-    )
+    query = _query(ibis.to_sql(expression, dialect="duckdb"))
+    create = sge.Create(kind="VIEW", this=_identifier(name, schema), expression=query, replace=True)
     _make_schema(connection, schema)
     connection.execute(create.sql("duckdb"))
     return str(query.sql("duckdb", pretty=True))
 
 
 def _identifier(name: str, schema: str | None = None) -> sge.Table:
-    return sg.table(name, db=schema, quoted=True)
+    return sge.table_(name, db=schema, quoted=True)
+
+
+def _query(sql: str) -> sge.Query:
+    return cast("sge.Query", sg.parse_one(sql, read="duckdb"))
 
 
 def _make_schema(connection: DuckDBPyConnection, schema: str) -> None:
@@ -241,16 +243,16 @@ class _Writer:
         return changed, sql
 
     def _source(self, rows: Rows) -> tuple[sge.Query, str | None, str | None]:
-        """The rows as a query, the name under which Arrow data is registered, an expression's SQL."""
+        """The rows as a query, the name Arrow data is registered under, an expression's SQL."""
         if isinstance(rows, ir.Table) and _is_bound(rows):
             rows = rows.to_pyarrow_batches()
         if isinstance(rows, ir.Table):
             self._check_columns(rows.schema())
             # Makes in-memory tables and Python functions of the expression known to DuckDB; Ibis
             # itself does so before each execution, and has no public name for it.
-            self.backend._run_pre_execute_hooks(rows)  # noqa: SLF001
+            self.backend._run_pre_execute_hooks(rows)
             sql = self.backend.compile(rows)
-            return self._columns_of(sg.parse_one(sql, read="duckdb").subquery()), None, sql
+            return self._columns_of(_query(sql).subquery()), None, sql
         self._check_columns(ibis.Schema.from_pyarrow(rows.schema), arrow=True)
         name = f"rows_{uuid.uuid4().hex}"
         self.connection.register(name, rows)
@@ -270,7 +272,10 @@ class _Writer:
             and not (found[name].castable(expected[name]) or (arrow and found[name].is_string()))
         }
         compared = ibis.schema(
-            {name: found[name] if name in wrong else expected.get(name, found[name]) for name in found}
+            {
+                name: found[name] if name in wrong else expected.get(name, found[name])
+                for name in found
+            }
         )
         if problems := differences(expected, compared):
             self._fail("; ".join(problems))
@@ -306,7 +311,7 @@ class _Writer:
         if self.slice is not None:
             numbered = self.table.mutate(rowid=self.table.rowid())
             doomed = self.backend.compile(self.held(numbered).select("rowid"))
-            delete = delete.where(_column("rowid").isin(query=sg.parse_one(doomed, read="duckdb")))
+            delete = delete.where(_column("rowid").isin(query=_query(doomed)))
         self._execute(delete)
         return source
 
@@ -332,7 +337,7 @@ class _Writer:
                 self._fail(_OUTSIDE, outside)
         mutable = [name for name in contract.columns if name not in {*contract.key, *contract.keep}]
 
-        def pair(name: str, compare: type[sge.Binary]) -> sge.Expression:
+        def pair(name: str, compare: type[sge.Binary]) -> sge.Binary:
             return compare(this=_column(name, "stored"), expression=_column(name, "given"))
 
         whens = []
@@ -362,7 +367,7 @@ class _Writer:
         return changed
 
     def verify(self) -> None:
-        """The contract's keys and enforced references, as far as this write can have broken them."""
+        """The keys and enforced references that this write can have broken."""
         for key in self.contract.keys:
             self._check_unique(self.table, key)
         for reference in self.contract.references:
@@ -414,7 +419,7 @@ def repeated_keys(table: ir.Table, key: Sequence[str]) -> ir.Table:
 
 
 def unresolved(table: ir.Table, target: ir.Table, reference: Reference) -> ir.Table:
-    """Rows of `table` whose reference finds nothing in `target`; nulls refer to nothing, rightly."""
+    """Rows of `table` whose reference finds nothing in `target`; a null is no reference."""
     for column, value in reference.where.items():
         table = table.filter(table[column] == value)
     for column in reference.columns:

@@ -18,27 +18,13 @@ from functools import lru_cache
 from math import sqrt
 from typing import ClassVar, Final
 
-from egregora_dag.exceptions import EgregoraError
 from egregora_dag.judges.protocol import Post, Winner
+from egregora_dag.registry import SettingError
 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _QUOTE: Final = re.compile(r"^>[ \t]*[^\s>—–-]", re.MULTILINE)
 _LINK: Final = re.compile(r"https?://", re.IGNORECASE)
 _HEADING: Final = re.compile(r"^#{1,6} ", re.MULTILINE)
-
-
-class JudgeSettingError(EgregoraError):
-    """A setting that a judge cannot work with.
-
-    Attributes:
-        setting: Name of the setting.
-        value: Its value.
-    """
-
-    def __init__(self, setting: str, value: object, wanted: str) -> None:
-        super().__init__(f"The judge's setting {setting} is {value!r}; give {wanted}.")
-        self.setting = setting
-        self.value = value
 
 
 @dataclass(frozen=True)
@@ -49,7 +35,7 @@ class OfflineJudge:
         margin: Points by which scores must differ; closer ones are a tie.
 
     Raises:
-        JudgeSettingError: The margin is no number from 0.
+        SettingError: The margin is no number from 0.
     """
 
     margin: float = 1.0
@@ -57,7 +43,7 @@ class OfflineJudge:
 
     def __post_init__(self) -> None:
         if not self.margin >= 0:
-            raise JudgeSettingError("margin", self.margin, "a number of points from 0 to 100")
+            raise SettingError("judge", "margin", self.margin, "a number of points from 0 to 100")
 
     def compare(self, a: Post, b: Post) -> Winner:
         """Which post is better.

@@ -1,4 +1,4 @@
-"""Words that say little, and how text is cut into the words that say something.
+"""Words that say little.
 
 The lists are the most common function words (articles, pronouns, prepositions, conjunctions,
 auxiliaries and the vaguest verbs and adverbs) of twelve languages, and the small talk of chats:
@@ -6,9 +6,6 @@ greetings, thanks, agreement. A word on any of them is left out whatever the lan
 """
 
 import re
-import sys
-import unicodedata
-from functools import lru_cache
 from typing import Final
 
 
@@ -212,96 +209,3 @@ STOP_WORDS: Final = _set(
     + ARABIC
     + HINDI
 )
-
-# `\w` leaves out the vowel signs of Indic and the points of Arabic and Hebrew: they are marks.
-_MARKS: Final = "".join(
-    re.escape(chr(code))
-    for code in range(min(sys.maxunicode, 0x10000))
-    if unicodedata.category(chr(code)) in {"Mn", "Mc"} and not 0xFE00 <= code <= 0xFE0F
-)
-_TAIL: Final = rf"[\w{_MARKS}\u200c\u200d]"
-_WORD: Final = re.compile(rf"[^\W_]{_TAIL}*(?:[.'\-]{_TAIL}+)*")
-PAUSES: Final = frozenset(".,;:!?()/·،؛؟。，！？")
-_TOKEN: Final = re.compile(rf"{_WORD.pattern}|[{re.escape(''.join(sorted(PAUSES)))}]")
-_LAUGHTER: Final = re.compile(
-    r"(?:[ha]*(?:h[aeiou]+){2,}h*|a*(?:ja|je|ha|he){2,}[jh]?|k{2,}|(?:rs){2,}s?|l+o+l+|x+d+|ه{2,}|"
-    r"(?:[хах]){3,}|a{3,}|w{3,}|y+e+s+s+|o+m+g+|n+o+o+|z{3,}|\w)"
-)
-_ENDING: Final = re.compile(r"'(?:s|d|m|t|ll|re|ve)$")
-_ELISION: Final = re.compile(r"^(?:[cdjlmnst]|qu|all|dell|nell|un)'")
-_UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
-_UNSPACED_RUN: Final = re.compile(r"[\u3400-\u9fff]+|[\u30a0-\u30ff]{2,}")
-
-
-def words(text: str) -> list[str]:
-    """The words of a text in lower case, in order; any script.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        Words; Chinese and Japanese, which put no spaces, come as pairs of characters.
-    """
-    return [token for token in tokens(text) if token not in PAUSES]
-
-
-def tokens(text: str) -> list[str]:
-    """The words of a text and, among them, the marks at which a reader pauses.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        Words as in `words`, and single characters of `PAUSES`.
-    """
-    found = _TOKEN.findall(text.lower().replace("’", "'"))
-    if text.isascii() or not _UNSPACED.search(text):
-        return found
-    return [part for word in found for part in _pairs(word)]
-
-
-def _pairs(word: str) -> list[str]:
-    if not _UNSPACED.search(word):
-        return [word]
-    runs = _UNSPACED_RUN.findall(word)
-    return [
-        part
-        for run in runs
-        for part in ([run] if len(run) < 3 or run[0] < "\u3400" else _bigrams(run))
-    ]
-
-
-def _bigrams(run: str) -> list[str]:
-    return [run[at : at + 2] for at in range(len(run) - 1)]
-
-
-@lru_cache(maxsize=200_000)
-def term(word: str) -> str:
-    """The form under which a word counts as telling.
-
-    Args:
-        word: One of `words`.
-
-    Returns:
-        The word without possessive or elided article; empty for words that say little.
-    """
-    bare = word if "'" not in word else _ELISION.sub("", _ENDING.sub("", word))
-    bare = bare.rstrip("_")
-    if word in STOP_WORDS or bare in STOP_WORDS or is_small_talk(word) or bare in AGREEMENT:
-        return ""
-    if len(bare) < (3 if bare.isascii() else 2) or not any(map(str.isalpha, bare)):
-        return ""
-    return "" if any(map(str.isdigit, bare)) and len(bare) < 4 else bare
-
-
-@lru_cache(maxsize=200_000)
-def is_small_talk(word: str) -> bool:
-    """Whether a word is a greeting, thanks or laughter.
-
-    Args:
-        word: One of `words`.
-
-    Returns:
-        True for words that a message of mere courtesy is made of.
-    """
-    return word in SMALL_TALK or _LAUGHTER.fullmatch(word) is not None

@@ -6,10 +6,10 @@ import pytest
 from egregora_dag.judges import (
     JUDGES,
     Judge,
-    JudgeSettingError,
     OfflineJudge,
     Post,
-    UnknownJudgeError,
+    SettingError,
+    UnknownNameError,
     get_judge,
 )
 from egregora_dag.judges.offline import score
@@ -83,7 +83,7 @@ def test_the_registry_makes_a_judge_by_name() -> None:
 
 
 def test_an_unknown_judge_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownJudgeError, match=r"no judge 'coin'; use one of: offline") as caught:
+    with pytest.raises(UnknownNameError, match=r"no judge 'coin'; use one of: offline") as caught:
         get_judge("coin")
     assert caught.value.name == "coin"
 
@@ -92,6 +92,6 @@ def test_an_unknown_judge_is_answered_with_the_known_ones() -> None:
     ("setting", "value"), [("margin", -1.0), ("margin", float("nan")), ("x", 1)]
 )
 def test_a_wrong_setting_is_named(setting: str, value: float) -> None:
-    with pytest.raises(JudgeSettingError, match=setting) as caught:
+    with pytest.raises(SettingError, match=setting) as caught:
         get_judge("offline", **{setting: value})
     assert caught.value.setting == setting

@@ -12,13 +12,13 @@ from egregora_dag.writers import (
     Draft,
     OfflineWriter,
     Person,
-    UnknownWriterError,
+    SettingError,
+    UnknownNameError,
     Window,
     Writer,
-    WriterSettingError,
     get_writer,
 )
-from egregora_dag.writers.offline import escape, plain
+from egregora_dag.writers.markdown import escape, plain
 from egregora_dag_tests.writers.chats import ROOF, START, chat, message, window
 
 ARABIC = "هل جاركم أبو سامي ما زال يبيع صناديق الخشب القديمة في السوق؟"
@@ -299,13 +299,13 @@ def test_the_registry_makes_a_writer_by_name() -> None:
 
 
 def test_an_unknown_writer_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownWriterError, match=r"no writer 'gpt'; use one of: offline") as caught:
+    with pytest.raises(UnknownNameError, match=r"no writer 'gpt'; use one of: offline") as caught:
         get_writer("gpt")
     assert caught.value.name == "gpt"
 
 
 @pytest.mark.parametrize(("setting", "value"), [("min_messages", 0), ("max_quotes", -1), ("x", 1)])
 def test_a_wrong_setting_is_named_with_its_value(setting: str, value: int) -> None:
-    with pytest.raises(WriterSettingError, match=setting) as caught:
+    with pytest.raises(SettingError, match=setting) as caught:
         get_writer("offline", **{setting: value})
     assert (caught.value.setting, caught.value.value) == (setting, value)

@@ -40,9 +40,7 @@ class Migration:
 def all_migrations() -> tuple[Migration, ...]:
     """The migrations that this code knows, in order."""
     named = [
-        (match, file)
-        for file in files(__name__).iterdir()
-        if (match := _FILE.fullmatch(file.name))
+        (match, file) for file in files(__name__).iterdir() if (match := _FILE.fullmatch(file.name))
     ]
     migrations = (
         Migration(int(match["version"]), match["name"], file.read_text("utf-8"))
@@ -98,7 +96,7 @@ def run_migrations(db_path: Path) -> list[Migration]:
         DatabaseVersionError: The file is newer than this code.
         DatabaseLockedError: Another process held the file.
     """
-    applied = []
+    applied: list[Migration] = []
     while True:
         # What is pending is asked anew under the turn to write: another thread may have been first.
         with connections.transaction(db_path) as connection:

@@ -1,0 +1,41 @@
+# `make demo` and `make test` work on a fresh clone: they make .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint format dev bench torture clean
+
+demo: $(READY)  ## Run the pipeline on the bundled sample.
+	$(BIN)/egregora-dag demo
+
+test: lint  ## Lint, then run the tests.
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+dev: $(READY)  ## Serve the UI on 127.0.0.1:3000.
+	$(BIN)/egregora-dag dev
+
+bench: $(READY)  ## Measure speed and memory against peers.
+	$(BIN)/python -m egregora_dag_tests.benchmarks
+
+torture: $(READY)  ## The tests that take long.
+	$(BIN)/pytest -m torture --timeout 7200
+
+clean:  ## Remove the virtual environment, caches and the home.
+	rm -rf $(VENV) .egregora dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The constraints hold for what builds the package, too.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@

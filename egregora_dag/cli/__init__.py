@@ -1,0 +1,99 @@
+"""The command line; one module a group of commands, loaded when it is called."""
+
+import importlib
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from egregora_dag.exceptions import EgregoraError
+from egregora_dag.settings import DEFAULT_HOME, HOME_VARIABLE, Home
+
+# Command → the module that defines it under the same name.
+_COMMANDS: Final = {
+    "demo": "running",
+    "run": "running",
+    "dev": "serving",
+    "status": "looking",
+    "sql": "looking",
+    "threads": "threads",
+    "forget": "threads",
+}
+
+EXIT_FAILED: Final = 1
+EXIT_UNSOUND: Final = 3
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when needed, as Dagster takes seconds to import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, in the order of their definition."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"{__name__}.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+def _home(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Home:
+    return Home.resolve(value)
+
+
+home_option = click.option(
+    "--home",
+    envvar=HOME_VARIABLE,
+    type=click.Path(file_okay=False),
+    callback=_home,
+    help=f"Where all state is kept.  [default: ${HOME_VARIABLE} or {DEFAULT_HOME}]",
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done; 1 failed, nothing stored was lost; 2 wrong usage; 3 done, but a "
+    "file could not be read or a check failed.",
+)
+@click.version_option(package_name="egregora-dag")
+def cli() -> None:
+    """Turn chat exports into a DuckDB warehouse: messages, windows, documents, ratings."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; an error that the user can act on is told in one line."""
+    # Chats are private: what is made is readable by its owner alone.
+    os.umask(0o077)
+    # Dagster says so of features that it and this project keep; its users cannot act on it.
+    warnings.filterwarnings("ignore", message=r".*is currently in (beta|preview)")
+    try:
+        cli.main(args=arguments, prog_name="egregora-dag")
+    except EgregoraError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(EXIT_FAILED)
+
+
+def existing_database(home: Home) -> Path:
+    """The home's database.
+
+    Raises:
+        EgregoraError: There is none yet.
+    """
+    if not home.database.exists():
+        raise EgregoraError(
+            f"{home.root} holds no database yet. Import a chat with `egregora-dag run FILE`, or "
+            "see what comes out with `egregora-dag demo`."
+        )
+    return home.database
+
+
+def printable(value: Any) -> str:
+    """A value as text without control characters, which could steer the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(value))

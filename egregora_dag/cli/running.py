@@ -1,0 +1,179 @@
+"""`demo` and `run`: the whole main job in one process."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import click
+from rich.console import Console, Group
+from rich.markdown import Markdown
+from rich.panel import Panel
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from egregora_dag.cli import EXIT_FAILED, EXIT_UNSOUND, home_option, printable
+from egregora_dag.database.schemas import CONTRACTS, STEP_UNITS
+from egregora_dag.pipeline import Outcome, Pipeline, Progress
+from egregora_dag.settings import Home
+
+_SAMPLE = "WhatsApp Chat with Fig Lane Allotments.txt"
+_SAMPLE_TIMEZONE = "Europe/London"
+_COUNTED = ("messages", "windows", "documents", "comparisons", "elo_ratings")
+_TOP = 5
+
+console = Console()
+errors = Console(stderr=True)
+
+
+@click.command()
+@home_option
+def demo(home: Home) -> None:
+    """Run the pipeline on the bundled sample: eight months of an allotment's group chat."""
+    with as_file(files("egregora_dag").joinpath("sample", _SAMPLE)) as sample:
+        _run(home, [sample], timezone=_SAMPLE_TIMEZONE, show_post=True)
+
+
+@click.command()
+@click.argument("exports", nargs=-1, type=click.Path(path_type=Path))
+@home_option
+@click.option("--thread", "title", help="The chat that the files belong to, if not their own.")
+@click.option("--timezone", help="Zone of the chat's clock, such as Europe/Lisbon.  [default: UTC]")
+@click.option("--source", help="The files' source, if their content should not decide.")
+@click.option("--step-size", type=int, help="Messages, hours or days of a window.")
+@click.option("--step-unit", type=click.Choice(STEP_UNITS), help="What a window is measured in.")
+@click.option("--rebuild", is_flag=True, help="Replace the chats by what their files say.")
+def run(
+    exports: tuple[Path, ...],
+    home: Home,
+    title: str | None,
+    timezone: str | None,
+    source: str | None,
+    step_size: int | None,
+    step_unit: str | None,
+    rebuild: bool,
+) -> None:
+    """Import EXPORTS, write about what is new, and rank all posts.
+
+    Files are copied into the home's inbox; what was imported before is not imported again. Without
+    EXPORTS, everything that waits in the inbox is worked off. Window settings are remembered for
+    the chat.
+    """
+    windows = {"step_size": step_size, "step_unit": step_unit}
+    _run(
+        home,
+        exports,
+        title=title,
+        timezone=timezone,
+        source=source,
+        windows={name: value for name, value in windows.items() if value is not None},
+        rebuild=rebuild,
+    )
+
+
+def _run(
+    home: Home,
+    exports: Sequence[Path],
+    *,
+    title: str | None = None,
+    timezone: str | None = None,
+    source: str | None = None,
+    windows: dict[str, object] | None = None,
+    rebuild: bool = False,
+    show_post: bool = False,
+) -> None:
+    started = time.monotonic()
+    with progress_shown() as progress, Pipeline.open(home, progress=progress) as pipeline:
+        if exports:
+            keys = pipeline.add(
+                exports, title=title, timezone=timezone, source=source, windows=windows
+            )
+        else:
+            pipeline.sort_inbox()
+            keys = list(pipeline.threads())
+        before = _counts(pipeline)
+        outcome = pipeline.run(keys, rebuild=rebuild)
+        after = _counts(pipeline)
+    _show_counts(before, after, len(keys), time.monotonic() - started)
+    if not outcome.errors:
+        _show_posts(pipeline, show_post=show_post)
+    console.print(
+        f"Database: {home.database}\n"
+        'Next: [bold]egregora-dag sql "SELECT title, rating FROM top_posts LIMIT 10"[/], or '
+        "[bold]egregora-dag dev[/] for the browser.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    finish(outcome)
+
+
+def finish(outcome: Outcome) -> None:
+    """Tell what went wrong, if anything, and end with the exit code that says so."""
+    for text in outcome.warnings:
+        errors.print(Text(f"Warning: {printable(text)}", "yellow"))
+    for text in (*outcome.failed_checks, *outcome.errors):
+        errors.print(Text(f"Error: {printable(text)}", "red"))
+    if outcome.errors:
+        sys.exit(EXIT_FAILED)
+    if outcome.failed_checks:
+        sys.exit(EXIT_UNSOUND)
+
+
+@contextmanager
+def progress_shown() -> Iterator[Progress]:
+    """Tells on standard error which step is at work and what it says."""
+    if not errors.is_terminal:
+        yield lambda step, message: errors.print(
+            Text(f"{step}: {message}" if message else f"{step} …"), soft_wrap=True
+        )
+        return
+    with Status("starting", console=errors) as status:
+        yield lambda step, message: status.update(Text(f"{step} {message}"))
+
+
+def _counts(pipeline: Pipeline) -> dict[str, int]:
+    rows = pipeline.warehouse.rows
+    return {
+        name: rows(table.aggregate(n=table.count()))[0]["n"]
+        for name in _COUNTED
+        for table in (CONTRACTS[name].table(),)
+    }
+
+
+def _show_counts(before: dict[str, int], after: dict[str, int], chats: int, seconds: float) -> None:
+    table = Table(
+        title=f"{chats} chat{'' if chats == 1 else 's'} in {seconds:.1f} s", title_justify="left"
+    )
+    table.add_column("table")
+    table.add_column("rows", justify="right")
+    table.add_column("new", justify="right")
+    for name, rows in after.items():
+        table.add_row(
+            name, f"{rows:,}", f"{rows - before[name]:+,}" if rows != before[name] else ""
+        )
+    console.print(table)
+
+
+def _show_posts(pipeline: Pipeline, *, show_post: bool) -> None:
+    with pipeline.warehouse.transaction() as connection:
+        posts = connection.execute(
+            "SELECT rating, p.title, p.date, p.summary, content FROM top_posts p "
+            "JOIN documents USING (document_id) ORDER BY rating DESC, document_id LIMIT ?",
+            [_TOP],
+        ).fetchall()
+    if not posts:
+        return
+    table = Table(title="Top posts", title_justify="left")
+    table.add_column("rating", justify="right")
+    table.add_column("post")
+    table.add_column("date")
+    for rating, title, date, *_ in posts:
+        table.add_row(f"{rating:.0f}", Text(printable(title)), str(date))
+    console.print(table)
+    if show_post:
+        _, title, _, summary, content = posts[0]
+        body = Group(Text(printable(summary)), "", Markdown(printable(content)))
+        console.print(Panel(body, title=Text(printable(title), "bold"), padding=(1, 2)))

@@ -1,0 +1,327 @@
+"""The pipeline of one home, run in this process: what the command line does, for Python.
+
+from egregora_dag.pipeline import Pipeline
+with Pipeline.open() as pipeline:
+    threads = pipeline.add([Path("WhatsApp Chat with Friends.zip")], timezone="Europe/Lisbon")
+    outcome = pipeline.run(threads)
+"""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from dagster import DagsterEvent, DagsterEventType, DagsterInstance, RunConfig
+
+from egregora_dag import inbox
+from egregora_dag.adapters import checked_timezone
+from egregora_dag.assets.common import THREADS
+from egregora_dag.automation import import_job, ranking_job, run_config_of
+from egregora_dag.database import threads as chats
+from egregora_dag.database.threads import Thread
+from egregora_dag.definitions import definitions_of
+from egregora_dag.instance import dagster_instance
+from egregora_dag.resources import Warehouse
+from egregora_dag.settings import Home
+from egregora_dag.windowing import WindowConfig
+
+# A step's name and its latest message.
+Progress = Callable[[str, str], None]
+_POLL_SECONDS = 0.3
+
+
+@dataclass
+class Outcome:
+    """What runs came to.
+
+    Attributes:
+        errors: Why steps failed, one text a step.
+        failed_checks: Asset checks that failed: `asset: what was found`.
+        warnings: Checks that only warn.
+    """
+
+    errors: list[str] = field(default_factory=list)
+    failed_checks: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every step ran and every check passed."""
+        return not self.errors and not self.failed_checks
+
+
+class Pipeline:
+    """The pipeline of one home.
+
+    Args:
+        home: Where all state is.
+        instance: Dagster's instance of that home.
+        progress: Told what each step does.
+    """
+
+    def __init__(self, home: Home, instance: DagsterInstance, progress: Progress) -> None:
+        self.home = home
+        self.instance = instance
+        self.warehouse = Warehouse(database=str(home.database))
+        self._progress = progress
+        self._definitions = definitions_of(home)
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls, home: Home | None = None, *, progress: Progress = lambda step, message: None
+    ) -> Iterator["Pipeline"]:
+        """The pipeline of a home, which is made when missing.
+
+        Args:
+            home: The home; `$EGREGORA_HOME` or `.egregora` if None.
+            progress: Called with a step's name and its latest message.
+
+        Yields:
+            The pipeline.
+
+        Raises:
+            DatabaseVersionError: The home's database is of another version.
+        """
+        home = home or Home.resolve()
+        with dagster_instance(home) as instance:
+            pipeline = cls(home, instance, progress)
+            pipeline.warehouse.setup_for_execution(None)
+            yield pipeline
+
+    def add(
+        self,
+        paths: Sequence[Path],
+        *,
+        title: str | None = None,
+        timezone: str | None = None,
+        source: str | None = None,
+        windows: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """Copy exports into the inbox and register their chats; `run` then reads them.
+
+        Args:
+            paths: The files.
+            title: The chat that all of them belong to, if not the ones they name themselves.
+            timezone: IANA name of the zone of the chats' clocks; UTC for new chats if None.
+            source: Name of the files' source, if their content should not decide.
+            windows: Fields of `WindowConfig` to remember for these chats.
+
+        Returns:
+            Keys of the chats, in the order they are met.
+
+        Raises:
+            ExportError: A file cannot be read; nothing was copied.
+            EgregoraError: There is no such time zone, or the settings make no windows.
+        """
+        if timezone:
+            checked_timezone(timezone)
+        WindowConfig(**(windows or {}))
+        found = [
+            place for path in paths for place in inbox.placements(path, title=title, source=source)
+        ]
+        for place in found:
+            inbox.put(self.home.inbox, place)
+        with self.warehouse.transaction() as connection:
+            registered = inbox.register(connection, found, timezone=timezone)
+            for key, thread in registered.items():
+                settings = {**thread.settings.get("windows", {}), **(windows or {})}
+                if settings:
+                    thread.settings["windows"] = settings
+                    chats.save_thread(connection, thread)
+                if timezone and timezone != thread.timezone:
+                    chats.set_timezone(connection, thread, timezone)
+                registered[key] = thread
+        self.instance.add_dynamic_partitions(THREADS.name or "", list(registered))
+        return list(registered)
+
+    def sort_inbox(self) -> list[str]:
+        """Sort in what people put at the inbox's top level; returns the keys of those chats."""
+        files = [path for path in sorted(self.home.inbox.iterdir()) if inbox.is_export(path)]
+        found = [place for path in files for place in inbox.sorted_in(self.home.inbox, path)]
+        with self.warehouse.transaction() as connection:
+            registered = inbox.register(connection, found)
+        self.instance.add_dynamic_partitions(THREADS.name or "", list(registered))
+        return list(registered)
+
+    def threads(self) -> dict[str, Thread]:
+        """The chats that there are, by key."""
+        with self.warehouse.transaction() as connection:
+            return chats.all_threads(connection)
+
+    def run(self, keys: Sequence[str], *, rebuild: bool = False) -> Outcome:
+        """Read what is new of these chats, write about it, and rank all posts.
+
+        Args:
+            keys: Keys of the chats.
+            rebuild: Replace the chats by what the files in their inbox say.
+
+        Returns:
+            What went wrong, if anything.
+        """
+        outcome = Outcome()
+        known = self.threads()
+        for chosen in self._ranges(keys, known):
+            ends = {"start": chosen[0], "end": chosen[-1]}
+            tags = {f"dagster/asset_partition_range_{end}": key for end, key in ends.items()}
+            partition = {"partition_key": chosen[0]} if len(chosen) == 1 else {"tags": tags}
+            config = run_config_of(known[chosen[0]], rebuild=rebuild)
+            self._execute(import_job.name, config, outcome, **partition)
+        return outcome if outcome.errors else self.rank(outcome)
+
+    def rank(self, outcome: Outcome | None = None) -> Outcome:
+        """Compare and rate posts, and make the views.
+
+        Args:
+            outcome: What went wrong before, to add to.
+
+        Returns:
+            What went wrong, if anything.
+        """
+        outcome = outcome or Outcome()
+        self._execute(ranking_job.name, RunConfig(), outcome)
+        return outcome
+
+    def _ranges(self, keys: Sequence[str], known: Mapping[str, Thread]) -> Iterator[list[str]]:
+        """The chats in stretches that one run can take: next to each other, windowed alike."""
+        order = self.instance.get_dynamic_partitions(THREADS.name or "")
+        wanted = set(keys)
+
+        def stretch(item: tuple[int, str]) -> tuple[bool, str]:
+            return item[1] in wanted, str(known[item[1]].settings.get("windows"))
+
+        present = [(place, key) for place, key in enumerate(order) if key in known]
+        for (chosen, _), group in groupby(present, key=stretch):
+            if chosen:
+                yield [key for _, key in group]
+
+    def _execute(self, job_name: str, config: RunConfig, outcome: Outcome, **options: Any) -> None:
+        job = self._definitions.resolve_job_def(job_name)
+        quiet = {"console": {"config": {"log_level": "CRITICAL"}}}
+        run_id = str(uuid.uuid4())
+        with self._followed(run_id):
+            result = job.execute_in_process(
+                instance=self.instance,
+                run_id=run_id,
+                run_config=RunConfig(ops=config.ops, loggers=quiet),
+                raise_on_error=False,
+                **options,
+            )
+        for event in result.filter_events(lambda event: event.is_step_failure):
+            outcome.errors.append(f"{event.step_key}: {_message(event)}")
+        for check in result.get_asset_check_evaluations():
+            if not check.passed:
+                kind = (
+                    outcome.failed_checks if check.severity.value == "ERROR" else outcome.warnings
+                )
+                asset = check.asset_key.to_user_string()
+                kind.append(f"{asset}, {check.check_name}: {check.description}")
+
+    @contextmanager
+    def _followed(self, run_id: str) -> Iterator[None]:
+        """Tell what the run's steps say, as long as the block lasts."""
+        over = threading.Event()
+
+        def follow() -> None:
+            cursor = None
+            while True:
+                last = over.wait(_POLL_SECONDS)
+                page = self.instance.get_records_for_run(run_id, cursor=cursor)
+                cursor = page.cursor
+                for record in page.records:
+                    entry = record.event_log_entry
+                    kind = entry.dagster_event_type
+                    if entry.step_key and kind in {None, DagsterEventType.STEP_START}:
+                        self._progress(entry.step_key, "" if kind else entry.user_message)
+                if last:
+                    return
+
+        follower = threading.Thread(target=follow, daemon=True)
+        follower.start()
+        try:
+            yield
+        finally:
+            over.set()
+            follower.join()
+
+    def forget_thread(self, key: str) -> dict[str, int]:
+        """Remove a chat everywhere: tables, inbox, partition.
+
+        Returns:
+            Rows removed by table.
+
+        Raises:
+            ThreadNotFoundError: There is no such chat.
+        """
+        with self.warehouse.transaction() as connection:
+            thread = chats.get_thread(connection, key)
+            removed = chats.forget_thread(connection, key)
+        for origin in thread.origins:
+            inbox.remove(self.home.inbox / origin)
+        self.instance.delete_dynamic_partition(THREADS.name or "", key)
+        return removed
+
+    def forget_author(
+        self, author: str, keys: Sequence[str] | None = None
+    ) -> tuple[list[str], dict[str, int]]:
+        """Remove a person's messages, and the exports that hold them, from chats.
+
+        Args:
+            author: The person's name, as it stands in the messages.
+            keys: Keys of the chats; all in which the person wrote if None.
+
+        Returns:
+            Keys of the chats, whose windows and documents are to be made anew by `run`, and the
+            rows removed by table.
+        """
+        with self.warehouse.transaction() as connection:
+            known = chats.all_threads(connection)
+            chosen = keys or chats.threads_of_author(connection, author)
+            removed = chats.forget_author(connection, author, chosen)
+        for key in chosen:
+            for origin in known[key].origins:
+                inbox.remove(self.home.inbox / origin)
+        return list(chosen), removed
+
+    def undo_import(self, import_id: uuid.UUID) -> tuple[str, int]:
+        """Remove the messages that only this import brought, and its file from the inbox.
+
+        Returns:
+            Key of the chat, whose windows and documents are to be made anew by `run`, and how many
+            messages were removed.
+
+        Raises:
+            DatabaseObjectError: There is no such import.
+        """
+        with self.warehouse.transaction() as connection:
+            known = chats.all_threads(connection)
+            key, sha256, removed = chats.undo_import(connection, import_id)
+        for origin in known[key].origins:
+            inbox.remove_content(self.home.inbox / origin, sha256)
+        return key, removed
+
+    def merge_threads(self, source: str, target: str) -> None:
+        """Move everything of one chat into another; `run` then makes the windows anew.
+
+        Raises:
+            ThreadNotFoundError: There is no such chat.
+        """
+        with self.warehouse.transaction() as connection:
+            chats.merge_threads(
+                connection,
+                chats.get_thread(connection, source),
+                chats.get_thread(connection, target),
+            )
+        self.instance.delete_dynamic_partition(THREADS.name or "", source)
+
+
+def _message(event: DagsterEvent) -> str:
+    """The innermost cause of a step's failure, in the words of the project's errors."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.partition(": ")[2].strip() if error is not None else "failed"

@@ -1,0 +1,122 @@
+"""The content of a window's post: quotes, decisions, open questions, links, media and people."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from egregora_dag.writers import tokens
+from egregora_dag.writers.lines import QUESTION_MARKS, Line, body, unaddressed
+from egregora_dag.writers.markdown import escape, urls, without_urls
+from egregora_dag.writers.phrases import clip, telling, trim
+from egregora_dag.writers.protocol import Message
+from egregora_dag.writers.reading import Reading
+from egregora_dag.writers.summaries import capital
+
+_OUTCOMES: Final = 4
+_QUESTIONS: Final = 3
+_LISTED: Final = 10
+_PEOPLE: Final = 20
+_CAPTION: Final = 200  # Characters of what is said beside a link or a file.
+
+
+def content(reading: Reading, moments: Sequence[Line]) -> str:
+    """The content of a post.
+
+    Args:
+        reading: The window, read.
+        moments: The lines to quote, in order.
+
+    Returns:
+        Markdown; sections without content are left out.
+    """
+    outcomes = reading.decisions[-_OUTCOMES:]
+    shown = {line.index for line in (*moments, *outcomes)}
+    sections = (
+        ("Moments", [_blockquote(reading, line) for line in moments], "\n\n"),
+        ("Decided", [_blockquote(reading, line) for line in outcomes], "\n\n"),
+        ("Open questions", _open_questions(reading, shown), "\n"),
+        ("Links", _links(reading), "\n"),
+        ("Media", _media(reading), "\n"),
+        ("People", [_people(reading)], "\n"),
+    )
+    parts = [f"## {name}\n\n{mark.join(items)}" for name, items, mark in sections if items]
+    return "\n\n".join(parts) + "\n"
+
+
+def _blockquote(reading: Reading, line: Line) -> str:
+    to = f", to {escape(line.to)}" if line.to else ""
+    return f"> {escape(clip(line.text, 600))}\n>\n> — {_credit(reading, line.message)}{to}"
+
+
+def _credit(reading: Reading, message: Message) -> str:
+    """Who wrote a message and when: the time of day, with the day where there are several."""
+    messages = reading.window.messages
+    time = message.time.isoformat(" ", "minutes")[:16]
+    one_day = messages[0].time.date() == messages[-1].time.date()
+    return f"{escape(message.author or '')}, {time[11:] if one_day else time}"
+
+
+def _open_questions(reading: Reading, shown: set[int]) -> list[str]:
+    """Questions that nobody took up, the telling ones."""
+    least = 0.4 * reading.ranked[0].score
+    telling_ones = (line for line in reading.ranked if line.asks and line.score >= least)
+    found = [line for line in telling_ones if line.index not in shown and _is_open(reading, line)]
+    if not found:
+        return []
+    asked = {term for line in reading.lines if line.asks and line.answer for term in line.terms}
+    best = [line for line in found if not asked.issuperset(line.terms)][:_QUESTIONS]
+    return [
+        f"- {escape(telling(line, reading.words.weights, 300))} ({_credit(reading, line.message)})"
+        for line in sorted(best, key=lambda line: line.index)
+    ]
+
+
+def _is_open(reading: Reading, line: Line) -> bool:
+    if line.replies or not line.text.endswith(QUESTION_MARKS) or len(line.terms) < 2:
+        return False
+    rest = reading.lines[line.index + 1 :]
+    # Without names, only the end of a talk is sure to have been left unanswered.
+    return reading.addressed or all(other.author == line.author for other in rest)
+
+
+def _links(reading: Reading) -> list[str]:
+    found: dict[str, str] = {}
+    for message in reading.window.messages:
+        if message.author is None or not (message.urls or "://" in message.content):
+            continue
+        text = unaddressed(body(message), reading.called)[0]
+        linked = [url for url, _ in urls(text)]
+        linked += [url for given in message.urls for url, _ in urls(given) if url not in linked]
+        if all(url in found for url in linked):
+            continue
+        said = trim(without_urls(text))
+        words = f"{escape(clip(said, _CAPTION))} — " if tokens.words(said) else ""
+        credit = _credit(reading, message)
+        for url in linked:
+            found.setdefault(url, f"- {words}<{url}> ({credit})")
+    return _capped(list(found.values()))
+
+
+def _media(reading: Reading) -> list[str]:
+    items = []
+    for message in reading.window.messages:
+        if message.author is None or not (message.media_path or message.media_type):
+            continue
+        if message.media_type == "sticker":
+            continue
+        name = f" {escape(message.media_path)}" if message.media_path else ""
+        caption = body(message) if message.media_path else ""
+        said = f": {escape(clip(caption, _CAPTION))}" if tokens.words(caption) else ""
+        kind = capital(message.media_type or "file")
+        items.append(f"- {kind}{name} ({_credit(reading, message)}){said}")
+    return _capped(items)
+
+
+def _capped(items: list[str]) -> list[str]:
+    more = [f"- and {len(items) - _LISTED} more"] if len(items) > _LISTED else []
+    return items[:_LISTED] + more
+
+
+def _people(reading: Reading) -> str:
+    counts = [f"{escape(who)} ({n})" for who, n in list(reading.activity.items())[:_PEOPLE]]
+    more = len(reading.activity) - len(counts)
+    return ", ".join(counts) + (f" and {more} more" if more else "")

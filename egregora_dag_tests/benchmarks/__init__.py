@@ -1,0 +1,1 @@
+"""Speed and memory, measured against peers or limits in the same run."""

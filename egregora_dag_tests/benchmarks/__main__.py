@@ -1,0 +1,65 @@
+"""Prints every benchmark: `make bench`."""
+
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.table import Table
+
+from egregora_dag_tests.benchmarks.io_manager_case import ROWS
+from egregora_dag_tests.benchmarks.measuring import Measured, measure
+
+GENERATOR = Path(__file__).parents[3] / "shared" / "tools" / "make_chat.py"
+MESSAGES = 1_000_000
+CASES = "egregora_dag_tests.benchmarks."
+console = Console(width=100)
+
+
+def io_manager() -> None:
+    cases = {
+        "plain CREATE TABLE AS": "plain",
+        "this IO manager": "ibis",
+        "this IO manager, key verified": "ibis-key",
+        "dagster-duckdb-pandas": "pandas",
+    }
+    measured = {name: measure(f"{CASES}io_manager_case", case) for name, case in cases.items()}
+    plain, pandas = measured["plain CREATE TABLE AS"], measured["dagster-duckdb-pandas"]
+    goals = {"this IO manager": "≤ 1.5, ≤ 0.25", "this IO manager, key verified": "≤ 2, ≤ 0.25"}
+    table = Table(title=f"Inside the IO manager: {ROWS:,} rows read, nine tenths stored")
+    for name in ("", "seconds", "MB", "time / plain", "memory / pandas", "goals"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, one in measured.items():
+        table.add_row(
+            name,
+            f"{one.seconds:.2f}",
+            f"{one.megabytes:.0f}",
+            f"{one.seconds / plain.seconds:.2f}",
+            f"{one.megabytes / pandas.megabytes:.2f}",
+            goals.get(name, ""),
+        )
+    console.print(table)
+
+
+def pipeline() -> None:
+    if not GENERATOR.exists():
+        console.print("The pipeline's benchmark is left out: its generator of chats is not here.")
+        return
+    with TemporaryDirectory() as folder:
+        export = Path(folder, "WhatsApp Chat with Load.txt")
+        command = [sys.executable, str(GENERATOR), str(MESSAGES), str(export)]
+        subprocess.run(command, check=True)
+        one = measure(f"{CASES}pipeline_case", str(export), runs=1)
+    table = Table(title=f"The whole pipeline: {MESSAGES:,} messages of WhatsApp text")
+    for name in ("", "measured", "limit"):
+        table.add_column(name, justify="right" if name else "left")
+    limits = Measured(seconds=120, megabytes=2000)
+    table.add_row("seconds", f"{one.seconds:.0f}", f"{limits.seconds:.0f}")
+    table.add_row("MB", f"{one.megabytes:.0f}", f"{limits.megabytes:.0f}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    io_manager()
+    pipeline()

@@ -1,0 +1,134 @@
+"""Schema versions: from nothing to the newest, and what is refused."""
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from egregora_dag.database import connections, migrations
+from egregora_dag.database.exceptions import DatabaseVersionError
+from egregora_dag.database.migrations import (
+    all_migrations,
+    ensure_schema,
+    pending_migrations,
+    run_migrations,
+    schema_version,
+)
+from egregora_dag.resources import Warehouse
+from egregora_dag_tests.conftest import execute, query
+
+NEWEST = len(all_migrations())
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def make_newer(path: Path) -> None:
+    execute(path, f"INSERT INTO schema_migrations VALUES ({NEWEST + 1}, 'future', 'x', now())")
+
+
+def test_a_missing_file_gets_every_table_and_the_list_of_what_was_applied(tmp_path: Path) -> None:
+    path = tmp_path / "new.duckdb"
+    assert pending_migrations(path) == list(all_migrations())
+    assert not path.exists()
+    assert run_migrations(path) == list(all_migrations())
+    stored = query(path, "SELECT version, name, checksum FROM schema_migrations ORDER BY 1")
+    assert stored == [(m.version, m.name, m.checksum) for m in all_migrations()]
+    assert pending_migrations(path) == []
+
+
+def test_a_database_without_tables_gets_them(tmp_path: Path) -> None:
+    path = tmp_path / "bare.duckdb"
+    execute(path, "CREATE TABLE theirs AS SELECT 1 AS a")
+    assert run_migrations(path) == list(all_migrations())
+    assert query(path, "FROM theirs") == [(1,)]
+
+
+def test_migrating_again_changes_nothing(warehouse: Warehouse) -> None:
+    before = digest(warehouse.path)
+    assert run_migrations(warehouse.path) == []
+    ensure_schema(warehouse.path)
+    assert digest(warehouse.path) == before
+    assert len(query(warehouse.path, "FROM schema_migrations")) == NEWEST
+
+
+def test_a_newer_file_is_refused_by_name_and_number_and_left_as_it_is(warehouse: Warehouse) -> None:
+    path = warehouse.path
+    make_newer(path)
+    before = digest(path)
+    for act in (run_migrations, ensure_schema, pending_migrations):
+        with pytest.raises(DatabaseVersionError, match="Install a newer egregora-dag") as caught:
+            act(path)
+        assert (caught.value.path, caught.value.found) == (path, NEWEST + 1)
+        assert caught.value.expected == NEWEST
+        assert str(path) in str(caught.value)
+    assert digest(path) == before
+
+
+def test_an_older_file_is_not_migrated_unasked(warehouse: Warehouse) -> None:
+    execute(warehouse.path, "UPDATE schema_migrations SET version = -1")
+    before = digest(warehouse.path)
+    with pytest.raises(DatabaseVersionError, match="run_migrations"):
+        ensure_schema(warehouse.path)
+    assert digest(warehouse.path) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"Dear diary, " * 1000, b"PAR1" * 5000])
+@pytest.mark.parametrize("act", [run_migrations, ensure_schema, pending_migrations])
+def test_a_file_of_another_program_is_refused_and_left_as_it_is(
+    tmp_path: Path, act: Callable[[Path], object], content: bytes
+) -> None:
+    other = tmp_path / "notes.duckdb"
+    other.write_bytes(content)
+    with pytest.raises(duckdb.Error, match=r"notes\.duckdb.* not a valid DuckDB database"):
+        act(other)
+    assert other.read_bytes() == content
+
+
+def test_a_table_of_the_same_name_is_refused_and_nothing_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.duckdb"
+    execute(path, "CREATE TABLE messages AS SELECT 'theirs' AS text")
+    with pytest.raises(duckdb.CatalogException, match="messages"):
+        run_migrations(path)
+    assert query(path, "SELECT table_name FROM duckdb_tables()") == [("messages",)]
+    assert query(path, "FROM messages") == [("theirs",)]
+
+
+def test_threads_that_migrate_at_once_apply_each_step_once(tmp_path: Path) -> None:
+    path, applied = tmp_path / "new.duckdb", []
+    workers = [threading.Thread(target=lambda: applied.append(run_migrations(path))) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(map(len, applied)) == [0, 0, 0, NEWEST]
+
+
+def test_the_version_of_a_database_is_its_newest_step(warehouse: Warehouse, tmp_path: Path) -> None:
+    with connections.connect(warehouse.path) as connection:
+        assert schema_version(connection) == NEWEST
+    with connections.connect(tmp_path / "new.duckdb") as connection:
+        assert schema_version(connection) == 0
+
+
+def test_steps_are_numbered_from_one_without_gaps() -> None:
+    assert [m.version for m in all_migrations()] == list(range(1, NEWEST + 1))
+    assert len({m.name for m in all_migrations()}) == NEWEST
+
+
+def test_the_checksum_is_that_of_the_file_of_statements() -> None:
+    folder = Path(migrations.__file__).parent
+    for migration in all_migrations():
+        [file] = folder.glob(f"{migration.version:04d}_*.sql")
+        assert migration.checksum == digest(file)
+
+
+def test_a_copy_of_the_file_is_as_good(warehouse: Warehouse, tmp_path: Path) -> None:
+    copy = tmp_path / "copy of it.duckdb"
+    shutil.copy(warehouse.path, copy)
+    assert pending_migrations(copy) == []

@@ -1,0 +1,125 @@
+"""Runs that somebody launches in the UI: those that succeed, and those that must not."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from egregora_dag_tests.e2e.conftest import WHATSAPP
+from egregora_dag_tests.e2e.deployment import Deployment, environment
+
+SNAPSHOT = """
+SELECT window_id, thread_id, window_index, signature, config::VARCHAR FROM windows ORDER BY ALL
+"""
+
+
+def steps(run: dict[str, Any]) -> dict[str, str]:
+    return {step["stepKey"]: step["status"] for step in run["stepStats"]}
+
+
+def failures(run: dict[str, Any]) -> dict[str, str]:
+    """The messages of failed steps, with those of their causes."""
+    return {
+        event["stepKey"]: " ".join(
+            [
+                event["error"]["message"],
+                *(link["error"]["message"] for link in event["error"]["errorChain"]),
+            ]
+        )
+        for event in run["eventConnection"]["events"]
+        if event["__typename"] == "ExecutionStepFailureEvent"
+    }
+
+
+def test_everything_can_be_materialized_for_one_chat_and_its_checks_are_green(
+    imported: Deployment,
+) -> None:
+    imported.settle()
+    generated = imported.rows("SELECT count(*) FROM generations")
+    nodes = imported.ask("{ assetNodes { assetKey { path } isMaterializable } }")["assetNodes"]
+    assets = [node["assetKey"]["path"][-1] for node in nodes if node["isMaterializable"]]
+    run = imported.launch(*assets, thread=WHATSAPP)
+    assert run["status"] == "SUCCESS", failures(run)
+    assert set(steps(run).values()) == {"SUCCESS"}
+    for name, check in imported.checks().items():
+        execution = check["executionForLatestMaterialization"]
+        assert execution["runId"] == run["runId"], name
+        assert execution["status"] == "SUCCEEDED", (name, execution)
+    # Nothing had changed, so nothing was written anew.
+    assert imported.rows("SELECT count(*) FROM generations") == generated
+
+
+@pytest.fixture
+def tampered(imported: Deployment) -> Iterator[Deployment]:
+    """The deployment while positions of messages have a gap that nobody recorded."""
+    imported.settle()
+    shift = "UPDATE messages SET position = position {} 1000 WHERE thread_id = '{}'"
+    imported.tamper(shift.format("+", WHATSAPP))
+    yield imported
+    imported.tamper(shift.format("-", WHATSAPP))
+
+
+def test_a_table_changed_behind_the_pipelines_back_stops_what_is_downstream(
+    tampered: Deployment,
+) -> None:
+    before = tampered.rows(SNAPSHOT)
+    run = tampered.launch("messages", "imports", "windows", "documents", thread=WHATSAPP)
+    assert run["status"] == "FAILURE"
+    status = steps(run)
+    assert status["read_exports"] == "SUCCESS"
+    assert status["messages_checks"] == "FAILURE"
+    assert status.get("windows", "SKIPPED") == "SKIPPED"
+    assert status.get("documents", "SKIPPED") == "SKIPPED"
+    check = tampered.checks("messages")["messages.no_gaps"]
+    execution = check["executionForLatestMaterialization"]
+    assert check["blocking"]
+    assert execution["runId"] == run["runId"]
+    assert execution["status"] == "FAILED"
+    assert execution["evaluation"]["severity"] == "ERROR"
+    assert "position does not count 0, 1, 2" in execution["evaluation"]["description"]
+    assert tampered.rows(SNAPSHOT) == before
+
+
+OPEN = """
+import sys
+from pathlib import Path
+from egregora_dag.database import connections
+with connections.connect(Path(sys.argv[1]), timeout=5) as connection:
+    connection.execute("CREATE TABLE touched AS SELECT 1")
+    connection.execute("DROP TABLE touched")
+    print(connection.execute("SELECT count(*) FROM windows").fetchone()[0])
+"""
+
+
+def test_a_refused_setting_fails_the_run_and_leaves_the_rows_and_the_file_free(
+    imported: Deployment,
+) -> None:
+    imported.settle()
+    before = imported.rows(SNAPSHOT)
+    config = {"ops": {"windows": {"config": {"step_unit": "fortnights"}}}}
+    run = imported.launch("windows", thread=WHATSAPP, config=config)
+    opened = subprocess.run(
+        [sys.executable, "-c", OPEN, str(imported.home.database)],
+        env=environment(imported.home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run["status"] == "FAILURE"
+    assert steps(run)["windows"] == "FAILURE"
+    assert "fortnights" in failures(run)["windows"]
+    assert opened.returncode == 0, opened.stderr
+    assert int(opened.stdout) == len(before)
+    assert imported.rows(SNAPSHOT) == before
+
+
+def test_config_that_the_launchpad_does_not_know_is_refused_before_a_run_begins(
+    imported: Deployment,
+) -> None:
+    before = len(imported.runs())
+    config = {"ops": {"windows": {"config": {"step_sise": 3}}}}
+    with pytest.raises(AssertionError, match="step_sise"):
+        imported.launch("windows", thread=WHATSAPP, config=config)
+    assert len(imported.runs()) == before

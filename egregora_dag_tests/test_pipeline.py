@@ -1,0 +1,296 @@
+"""The whole main job on real input: what comes in, what stays, what a second run does."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from egregora_dag.database.schemas import CONTRACTS
+from egregora_dag.pipeline import Outcome, Pipeline
+from egregora_dag.settings import Home
+
+IRC = Path(__file__).parents[2] / "shared" / "data" / "irc"
+PEOPLE = ("Ana", "Bo", "Çelik", "דנה")
+
+
+def chat(first: int, last: int) -> str:
+    """A WhatsApp text: days of talk about a boat, of which the days `first` to `last` are left."""
+    lines = []
+    for day in range(first, last):
+        for turn in range(8):
+            who = PEOPLE[(day + turn) % len(PEOPLE)]
+            lines.append(
+                f"{day % 28 + 1:02d}/{day // 28 + 1:02d}/2025, 1{turn // 4}:{turn * 7 % 60:02d} - "
+                f"{who}: On day {day} the boat needs {turn + 2} planks, who brings the varnish?"
+            )
+        lines.append(f"{day % 28 + 1:02d}/{day // 28 + 1:02d}/2025, 20:00 - Ana: ok")
+        lines.append(f"{day % 28 + 1:02d}/{day // 28 + 1:02d}/2025, 20:00 - Ana: ok")
+    return "\n".join(lines) + "\n"
+
+
+def export(folder: Path, text: str, name: str = "WhatsApp Chat with Boat.txt") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
+    with Pipeline.open(Home.resolve(tmp_path / "home")) as opened:
+        yield opened
+
+
+def imported(pipeline: Pipeline, *paths: Path, **options: Any) -> Outcome:
+    outcome = pipeline.run(pipeline.add(list(paths), **options))
+    assert outcome.succeeded, outcome
+    return outcome
+
+
+def query(pipeline: Pipeline, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(pipeline.home.database, read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def everything(pipeline: Pipeline) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, generations and their times included."""
+    return {name: query(pipeline, f'SELECT * FROM "{name}" ORDER BY ALL') for name in CONTRACTS}
+
+
+def contents(pipeline: Pipeline) -> list[tuple[Any, ...]]:
+    return query(
+        pipeline, "SELECT message_id, timestamp, author, content FROM messages ORDER BY position"
+    )
+
+
+def test_the_same_export_twice_changes_no_row_and_writes_nothing(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    path = export(tmp_path, chat(0, 4))
+    imported(pipeline, path)
+    before = everything(pipeline)
+    assert before["documents"]
+    assert before["comparisons"]
+    imported(pipeline, path)
+    assert everything(pipeline) == before
+
+
+def test_a_longer_export_adds_only_what_is_new(pipeline: Pipeline, tmp_path: Path) -> None:
+    imported(pipeline, export(tmp_path / "may", chat(0, 4)))
+    before = everything(pipeline)
+    imported(pipeline, export(tmp_path / "june", chat(0, 6)))
+    after = everything(pipeline)
+    assert len(after["messages"]) == 60
+    # Messages, windows and generations of the first four days are the very same rows.
+    for table in ("messages", "windows", "generations", "comparisons"):
+        kept = [row for row in before[table] if row in after[table]]
+        gone = len(before[table]) - len(kept)
+        assert gone == 0, (table, gone)
+    assert len(contents(pipeline)) == len(set(contents(pipeline)))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_two_overlapping_exports_unite_to_the_whole_chat(
+    pipeline: Pipeline, tmp_path: Path, order: tuple[int, int]
+) -> None:
+    with Pipeline.open(Home.resolve(tmp_path / "whole")) as whole:
+        imported(whole, export(tmp_path / "whole-export", chat(0, 6)))
+        expected = contents(whole)
+    parts = [export(tmp_path / "older", chat(0, 4)), export(tmp_path / "newer", chat(2, 6))]
+    for index in order:
+        imported(pipeline, parts[index])
+    assert contents(pipeline) == expected
+
+
+def test_a_deleted_export_loses_nothing_and_rebuild_says_what_is_missing(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    imported(pipeline, export(tmp_path / "older", chat(0, 4)))
+    imported(pipeline, export(tmp_path / "newer", chat(2, 6), "WhatsApp Chat with Boat (1).txt"))
+    folder = pipeline.home.inbox / "boat"
+    (folder / "WhatsApp Chat with Boat.txt").unlink()
+    before = everything(pipeline)
+    assert pipeline.run(["boat"]).succeeded
+    assert everything(pipeline) == before
+
+    # To rebuild is to take the files at their word.
+    assert pipeline.run(["boat"], rebuild=True).succeeded
+    assert len(contents(pipeline)) == 40
+    for path in folder.iterdir():
+        path.unlink()
+    outcome = pipeline.run(["boat"], rebuild=True)
+    assert "no file to rebuild" in outcome.errors[0]
+    assert len(contents(pipeline)) == 40
+
+
+@pytest.mark.parametrize("undone", ["older", "newer"])
+def test_undoing_an_import_removes_exactly_it(
+    pipeline: Pipeline, tmp_path: Path, undone: str
+) -> None:
+    parts = {"older": chat(0, 4), "newer": chat(2, 6)}
+    [kept] = parts.keys() - {undone}
+    for name, text in parts.items():
+        imported(
+            pipeline,
+            export(tmp_path / name, text, f"WhatsApp Chat with Boat ({name}).txt"),
+            title="Boat",
+        )
+    [(import_id,)] = query(
+        pipeline, f"SELECT import_id FROM imports WHERE file LIKE '%({undone})%'"
+    )
+    key, _ = pipeline.undo_import(import_id)
+    assert pipeline.run([key]).succeeded
+    with Pipeline.open(Home.resolve(tmp_path / "alone")) as alone:
+        imported(alone, export(tmp_path / "alone-export", parts[kept]))
+        assert contents(pipeline) == contents(alone)
+    # It is not imported again, unless somebody says so.
+    assert pipeline.run([key]).succeeded
+    assert len(contents(pipeline)) == 40
+    imported(pipeline, tmp_path / undone / f"WhatsApp Chat with Boat ({undone}).txt", title="Boat")
+    assert len(contents(pipeline)) == 60
+
+
+def test_every_line_of_ten_irc_logs_is_accounted_for(pipeline: Pipeline) -> None:
+    logs = sorted(IRC.glob("*.raw.txt"))
+    if not logs:
+        pytest.skip(f"the IRC logs are not at {IRC}")
+    imported(pipeline, *logs)
+    rows = query(pipeline, "SELECT lines, messages, system, continuation, rejected FROM imports")
+    assert len(rows) == 10
+    for lines, messages, system, continuation, rejected in rows:
+        assert lines == 1250
+        assert continuation == 0
+        assert messages + system + rejected == lines
+    [(threads, stored)] = query(
+        pipeline, "SELECT count(DISTINCT thread_id), count(*) FROM messages"
+    )
+    assert (threads, stored) == (10, sum(row[1] + row[2] for row in rows))
+    [(posts,)] = query(pipeline, "SELECT count(*) FROM top_posts")
+    assert posts > 0
+
+
+def test_a_broken_file_is_named_and_the_sound_ones_are_imported(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    imported(pipeline, export(tmp_path, chat(0, 2)))
+    head = "31/12/2025, 10:00 - Ana: hello\n"
+    export(pipeline.home.inbox / "boat", head + "12/31/2025, 10:00 - Bo: hi\n", "mixed.txt")
+    export(pipeline.home.inbox / "boat", chat(2, 4), "sound.txt")
+    outcome = pipeline.run(["boat"])
+    assert not outcome.errors
+    [problem] = outcome.failed_checks
+    assert "mixed.txt" in problem
+    assert len(contents(pipeline)) == 40
+
+
+def test_window_settings_are_remembered_for_the_chat(pipeline: Pipeline, tmp_path: Path) -> None:
+    units = "SELECT DISTINCT config.step_unit, config.step_size FROM windows"
+    imported(
+        pipeline, export(tmp_path, chat(0, 3)), windows={"step_unit": "messages", "step_size": 7}
+    )
+    assert query(pipeline, units) == [("messages", 7)]
+    imported(pipeline, export(tmp_path / "later", chat(0, 4)))
+    assert query(pipeline, units) == [("messages", 7)]
+
+
+def test_documents_of_windows_that_are_gone_are_superseded_and_come_back(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    path = export(tmp_path, chat(0, 4))
+    imported(pipeline, path)
+    published = "SELECT document_id FROM documents WHERE status = 'published' ORDER BY 1"
+    before = query(pipeline, published)
+    imported(pipeline, path, windows={"step_unit": "messages", "step_size": 7})
+    assert query(pipeline, published) != before
+    kept = query(pipeline, "SELECT document_id FROM documents ORDER BY 1")
+    assert set(before) <= set(kept)
+    generations = query(pipeline, "SELECT count(*) FROM generations")
+    imported(pipeline, path, windows={"step_unit": "session", "step_size": 1})
+    assert query(pipeline, published) == before
+    assert query(pipeline, "SELECT count(*) FROM generations") == generations
+
+
+def test_a_persons_decision_on_a_document_stays(pipeline: Pipeline, tmp_path: Path) -> None:
+    path = export(tmp_path, chat(0, 3))
+    imported(pipeline, path)
+    with pipeline.warehouse.transaction() as connection:
+        [archived] = connection.execute(
+            "UPDATE documents SET status = 'archived' WHERE document_id = "
+            "(SELECT min(document_id) FROM documents WHERE doc_type = 'post') RETURNING document_id"
+        ).fetchall()
+    imported(pipeline, path)
+    status = f"SELECT status FROM documents WHERE document_id = '{archived[0]}'"
+    assert query(pipeline, status) == [("archived",)]
+
+
+def test_another_time_zone_moves_times_but_no_id(pipeline: Pipeline, tmp_path: Path) -> None:
+    path = export(tmp_path, chat(0, 3))
+    imported(pipeline, path)
+    before = contents(pipeline)
+    documents = query(pipeline, "SELECT document_id FROM documents ORDER BY 1")
+    imported(pipeline, path, timezone="Asia/Tokyo")
+    after = contents(pipeline)
+    assert [row[0] for row in after] == [row[0] for row in before]
+    assert {(a[1] - b[1]).total_seconds() for a, b in zip(after, before, strict=True)} == {
+        -9 * 3600
+    }
+    assert query(pipeline, "SELECT document_id FROM documents ORDER BY 1") == documents
+
+
+def test_a_merged_chat_takes_later_exports_of_both(pipeline: Pipeline, tmp_path: Path) -> None:
+    imported(pipeline, export(tmp_path, chat(0, 2)))
+    imported(pipeline, export(tmp_path, chat(10, 12), "WhatsApp Chat with Ship.txt"))
+    ids = {row[0] for row in contents(pipeline)}
+    pipeline.merge_threads("ship", "boat")
+    assert pipeline.run(["boat"]).succeeded
+    assert list(pipeline.threads()) == ["boat"]
+    assert {row[0] for row in contents(pipeline)} == ids
+    imported(pipeline, export(tmp_path / "later", chat(10, 13), "WhatsApp Chat with Ship.txt"))
+    assert list(pipeline.threads()) == ["boat"]
+    assert len(contents(pipeline)) == 50
+    assert ids < {row[0] for row in contents(pipeline)}
+
+
+def text_of(pipeline: Pipeline) -> str:
+    return " ".join(str(row) for rows in everything(pipeline).values() for row in rows)
+
+
+def test_a_forgotten_chat_is_gone_and_the_rest_is_sound(pipeline: Pipeline, tmp_path: Path) -> None:
+    imported(pipeline, export(tmp_path, chat(0, 3)))
+    other = chat(0, 3).replace("boat", "kite").replace("Ana", "Zoë")
+    imported(pipeline, export(tmp_path, other, "WhatsApp Chat with Kite.txt"))
+    pipeline.forget_thread("boat")
+    assert pipeline.rank().succeeded
+    left = text_of(pipeline)
+    assert "boat" not in left
+    assert "kite" in left
+    assert not (pipeline.home.inbox / "boat").exists()
+    assert pipeline.run(["kite"]).succeeded
+
+
+def test_a_forgotten_author_is_gone_from_messages_and_documents(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    imported(pipeline, export(tmp_path, chat(0, 3)))
+    keys, removed = pipeline.forget_author("Çelik")
+    assert keys == ["boat"]
+    assert removed["messages"] == 6
+    assert pipeline.run(keys).succeeded
+    assert "Çelik" not in text_of(pipeline)
+    assert len(contents(pipeline)) == 24
+
+
+def test_no_text_and_no_name_reaches_dagsters_storage(pipeline: Pipeline, tmp_path: Path) -> None:
+    secret = "the tortoise is called Wellington-Smythe"
+    line = f"05/01/2025, 10:00 - Quillfeather: {secret}\n"
+    imported(pipeline, export(tmp_path, line + chat(5, 8), "WhatsApp Chat with Boat.txt"))
+    imported(
+        pipeline, export(tmp_path / "bad", line + "40/40/2025, 10:00 - Ana: no\n" + chat(5, 9))
+    )
+    for path in pipeline.home.dagster.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not re.search(rb"Wellington-Smythe|Quillfeather|varnish", content), path
