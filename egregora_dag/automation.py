@@ -28,7 +28,7 @@ from egregora_dag import inbox as exports
 from egregora_dag.adapters import ExportError
 from egregora_dag.assets.common import THREADS
 from egregora_dag.assets.conversation import WindowSettings
-from egregora_dag.assets.ingestion import ImportSettings
+from egregora_dag.assets.ingestion import ImportSettings, threads_changed
 from egregora_dag.database.identifiers import make_id
 from egregora_dag.database.schemas import IMPORTS
 from egregora_dag.database.threads import Thread, all_threads
@@ -116,7 +116,9 @@ def inbox_sensor(
         return SkipReason("No new file in the inbox.")
     keys = [request.partition_key for request in requests if request.partition_key]
     return SensorResult(
-        run_requests=requests, dynamic_partitions_requests=[THREADS.build_add_request(keys)]
+        run_requests=requests,
+        dynamic_partitions_requests=[THREADS.build_add_request(keys)],
+        asset_events=[threads_changed()],
     )
 
 

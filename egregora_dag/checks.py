@@ -4,7 +4,7 @@ Writes are verified inside their transaction; the checks look again at what is s
 happened to the file behind the pipeline's back does not flow on.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,7 @@ from egregora_dag.database.schemas import (
     IMPORTS,
     MESSAGES,
     WINDOWS,
+    WINNERS,
 )
 from egregora_dag.database.writing import (
     EXAMPLES,
@@ -105,24 +106,37 @@ def _unique(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
         yield from _found(warehouse, spread, key, f"{', '.join(key)} is not unique")
 
 
+def _broken(
+    warehouse: Warehouse, contract: Contract, rules: Mapping[str, ir.BooleanValue]
+) -> Iterator[Finding]:
+    """A finding for each problem that rows of the table have; all are counted in one pass."""
+    table = contract.table()
+    counts = {str(number): breaks.sum() for number, breaks in enumerate(rules.values())}
+    [found] = warehouse.rows(table.aggregate(**counts))
+    for (problem, breaks), count in zip(rules.items(), found.values(), strict=True):
+        if count:
+            yield from _found(warehouse, table.filter(breaks), contract.key, problem)
+
+
 def _not_null(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
     table = contract.table()
-    for name in contract.not_null:
-        # The contract's type says never null; ask the stored column all the same.
-        missing = table.filter(table[name].isnull())
-        yield from _found(warehouse, missing, contract.key, f"{name} is null")
+    # The contract's type says never null; ask the stored column all the same.
+    rules = {f"{name} is null": table[name].isnull() for name in contract.not_null}
+    yield from _broken(warehouse, contract, rules)
 
 
 def _allowed(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
     table = contract.table()
-    for name, column in contract.columns.items():
-        if column.allowed:
-            others = table.filter(table[name].notnull() & table[name].notin(column.allowed))
-            problem = f"{name} is none of {', '.join(column.allowed)}"
-            yield from _found(warehouse, others, contract.key, problem)
-    for rule in contract.rules:
-        broken = table.filter(~rule.holds(table).fill_null(False))
-        yield from _found(warehouse, broken, contract.key, f"{rule.name}: not so")
+    rules = {
+        f"{name} is none of {', '.join(column.allowed)}": table[name].notnull()
+        & table[name].notin(column.allowed)
+        for name, column in contract.columns.items()
+        if column.allowed
+    }
+    rules |= {
+        f"{rule.name}: not so": ~rule.holds(table).fill_null(False) for rule in contract.rules
+    }
+    yield from _broken(warehouse, contract, rules)
 
 
 def _references(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
@@ -143,7 +157,9 @@ def _sequence(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
 
 
 def _replay(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
-    history = COMPARISONS.table().order_by("sequence")
+    comparisons = COMPARISONS.table()
+    # A verdict that is none is found by the check of that table.
+    history = comparisons.filter(comparisons.winner.isin(WINNERS)).order_by("sequence")
     columns = warehouse.read(history.select("post_a", "post_b", "winner", "k_factor"))
     stored = warehouse.read(contract.table())
     posts = stored["post_id"].to_pylist()

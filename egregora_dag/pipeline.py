@@ -20,6 +20,7 @@ from dagster import DagsterEvent, DagsterEventType, DagsterInstance, RunConfig
 from egregora_dag import inbox
 from egregora_dag.adapters import checked_timezone
 from egregora_dag.assets.common import THREADS
+from egregora_dag.assets.ingestion import threads_changed
 from egregora_dag.automation import import_job, ranking_job, run_config_of
 from egregora_dag.database import threads as chats
 from egregora_dag.database.threads import Thread
@@ -128,16 +129,14 @@ class Pipeline:
             inbox.put(self.home.inbox, place)
         with self.warehouse.transaction() as connection:
             registered = inbox.register(connection, found, timezone=timezone)
-            for key, thread in registered.items():
+            for thread in registered.values():
                 settings = {**thread.settings.get("windows", {}), **(windows or {})}
                 if settings:
                     thread.settings["windows"] = settings
                     chats.save_thread(connection, thread)
                 if timezone and timezone != thread.timezone:
                     chats.set_timezone(connection, thread, timezone)
-                registered[key] = thread
-        self.instance.add_dynamic_partitions(THREADS.name or "", list(registered))
-        return list(registered)
+        return self._arrived(registered)
 
     def sort_inbox(self) -> list[str]:
         """Sort in what people put at the inbox's top level; returns the keys of those chats."""
@@ -145,8 +144,14 @@ class Pipeline:
         found = [place for path in files for place in inbox.sorted_in(self.home.inbox, path)]
         with self.warehouse.transaction() as connection:
             registered = inbox.register(connection, found)
-        self.instance.add_dynamic_partitions(THREADS.name or "", list(registered))
-        return list(registered)
+        return self._arrived(registered)
+
+    def _arrived(self, registered: Mapping[str, Thread]) -> list[str]:
+        """Make chats partitions, and tell Dagster that `threads` has changed."""
+        keys = list(registered)
+        self.instance.add_dynamic_partitions(THREADS.name or "", keys)
+        self.instance.report_runless_asset_event(threads_changed())
+        return keys
 
     def threads(self) -> dict[str, Thread]:
         """The chats that there are, by key."""

@@ -70,6 +70,8 @@ SELECT {columns} FROM stored_rows AS fresh JOIN timeline USING (message_id)
 WHERE timeline.position <> fresh.position
 """
 
+_END = "DROP TABLE imported; DROP TABLE fresh; DROP TABLE timeline; DROP TABLE stored"
+
 _COLUMNS = ", ".join(
     f'timeline."{name}"' if name == "position" else f'fresh."{name}"' for name in MESSAGES_SCHEMA
 )
@@ -116,6 +118,7 @@ class Timeline:
         if self._count(_MOVED):
             with _registered(self._scratch, stored_rows()):
                 self._scratch.execute(_MOVES.format(**names))
+        self._scratch.execute(_END)
         return self._count(f'SELECT count(*) FROM "{name}"')  # noqa: S608
 
     def _count(self, query: str) -> int:

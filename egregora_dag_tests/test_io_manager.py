@@ -131,7 +131,7 @@ def test_a_materialization_tells_rows_columns_sql_and_a_preview_without_text(
         for e in result.get_asset_materialization_events()
         if e.asset_key and e.asset_key.path == ["squares"]
     ]
-    metadata = {k: v.value for k, v in event.materialization.metadata.items()}
+    metadata: dict[str, Any] = {k: v.value for k, v in event.materialization.metadata.items()}
     assert metadata["dagster/row_count"] == 10
     assert metadata["dagster/table_name"] == "main.squares"
     assert [c.name for c in metadata["dagster/column_schema"].columns] == ["n", "text", "square"]

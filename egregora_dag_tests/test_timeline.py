@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from egregora_dag.adapters import (
     ExportFile,
     Tally,
-    WhatsAppAdapter,
     import_file,
     scratch_database,
 )
+from egregora_dag.adapters.whatsapp import WhatsAppAdapter
 from egregora_dag.timeline import Timeline
 
 START = datetime(2025, 3, 1, 12, 0)
@@ -271,7 +271,9 @@ def test_files_without_a_message_in_common_are_interleaved_by_time(store: Store)
     assert store.chat == say("0a", "1b", "2c", "3d", "4e")
 
 
-def test_what_only_one_file_has_between_two_common_messages_stays_between_them(store: Store) -> None:
+def test_what_only_one_file_has_between_two_common_messages_stays_between_them(
+    store: Store,
+) -> None:
     # The clock says that x was sent before a; both files say that it was not.
     store.add(say("5a", "6z"))
     store.add(say("5a", "1x", "6z"))
@@ -320,20 +322,19 @@ def test_stored_rows_are_read_whole_only_if_they_move(
         assert len(asked) == reads
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
 def test_exports_of_a_phone_unite_in_either_order(
-    scratch: DuckDBPyConnection, tmp_path: Path
+    scratch: DuckDBPyConnection, tmp_path: Path, newest_first: bool
 ) -> None:
     lines = [f"0{1 + n // 9}/03/2025, 12:{n % 9:02} - Ada: {n // 2}\n" for n in range(40)]
-    for number, parts in enumerate([(lines[:25], lines[18:]), (lines[18:], lines[:25])]):
-        scratch.execute("CREATE OR REPLACE TEMP TABLE none (id UUID, position INT, timestamp TIMESTAMPTZ)")
-        stored = scratch.execute("SELECT id::VARCHAR AS message_id, * FROM none").to_arrow_table()
-        timeline = Timeline(scratch, stored)
-        for part in parts:
-            path = tmp_path / f"{number}.txt"
-            path.write_text("".join(part))
-            file, source = ExportFile.open(path), WhatsAppAdapter()
-            import_file(scratch, file, source, chat=None, thread="chat", timezone="UTC")
-            timeline.add()
-        assert timeline.changes("changed", lambda: stored) == 40
-        found = scratch.execute("SELECT content FROM changed ORDER BY position").fetchall()
-        assert [int(text) for (text,) in found] == [n // 2 for n in range(40)]
+    store = Store(scratch, tmp_path)
+    timeline = Timeline(scratch, store.rows())
+    for part in (lines[18:], lines[:25]) if newest_first else (lines[:25], lines[18:]):
+        path = tmp_path / "chat.txt"
+        path.write_text("".join(part))
+        file, source = ExportFile.open(path), WhatsAppAdapter()
+        import_file(scratch, file, source, chat=None, thread="chat", timezone="UTC")
+        timeline.add()
+    assert timeline.changes("changed", store.rows) == 40
+    found = scratch.execute("SELECT content FROM changed ORDER BY position").fetchall()
+    assert [int(text) for (text,) in found] == [n // 2 for n in range(40)]

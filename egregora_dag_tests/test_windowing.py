@@ -1,17 +1,18 @@
 """Windows as the formulas say, told again in plain Python."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from math import ceil, floor
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import duckdb
+import ibis
 import pyarrow as pa
 import pytest
 from duckdb import DuckDBPyConnection
@@ -123,7 +124,10 @@ def load(engine: DuckDBPyConnection, chats: Sequence[Chat]) -> None:
         "SELECT * REPLACE (message_id::UUID AS message_id) FROM given ORDER BY random()"
     )
     zones = [{"thread_id": chat.name, "timezone": chat.zone} for chat in chats]
-    engine.register("zones", pa.Table.from_pylist(zones, pa.schema({"thread_id": pa.string(), "timezone": pa.string()})))
+    engine.register(
+        "zones",
+        pa.Table.from_pylist(zones, pa.schema({"thread_id": pa.string(), "timezone": pa.string()})),
+    )
     engine.execute("CREATE OR REPLACE TABLE threads AS FROM zones")
 
 
@@ -148,7 +152,9 @@ def computed(
     else:
         sql = sql_of(config)
     found = engine.execute(sql).to_arrow_table()
-    rows: list[dict[str, Any]] = found.sort_by([("thread_id", "ascending"), ("window_index", "ascending")]).to_pylist()
+    rows: list[dict[str, Any]] = found.sort_by(
+        [("thread_id", "ascending"), ("window_index", "ascending")]
+    ).to_pylist()
     return rows
 
 
@@ -367,9 +373,7 @@ def test_windows_of_bytes_keep_their_promises(
             "size": size,
         }
     )
-    config = WindowConfig(
-        step_unit="bytes", max_bytes_per_window=limit, overlap_ratio=overlap
-    )
+    config = WindowConfig(step_unit="bytes", max_bytes_per_window=limit, overlap_ratio=overlap)
     rows = byte_bounds(sizes, config).to_pylist()
     bounds = [(row["first_position"], row["last_position"]) for row in rows]
     assert {place for first, last in bounds for place in range(first, last + 1)} == set(
@@ -379,7 +383,7 @@ def test_windows_of_bytes_keep_their_promises(
         assert sum(size[first : last + 1]) <= limit or times[first] == times[last]
         assert first == 0 or times[first - 1] != times[first]
         assert last == len(messages) - 1 or times[last + 1] != times[last]
-    for (before, end), (first, last) in zip(bounds, bounds[1:], strict=False):
+    for (before, end), (first, last) in pairwise(bounds):
         assert before < first <= end + 1
         assert last > end
         assert sum(size[first : end + 1]) <= ratio(config) * sum(size[before : end + 1])
@@ -413,13 +417,20 @@ def test_a_window_keeps_its_id_when_messages_come_after_it(
         [chat] = [chat for chat in chats if chat.name == row["thread_id"]]
         [before] = [chat for chat in shorter if chat.name == row["thread_id"]]
         new = len(before.messages)
-        reached = new < len(chat.messages) and {
-            "messages": row["message_count"] < 7,
-            "hours": row["end_time"] > chat.messages[new].time if new < len(chat.messages) else 0,
-            "days": row["end_time"] > chat.messages[new].time if new < len(chat.messages) else 0,
-            "session": row["last_position"] == new - 1,
-            "bytes": row["last_position"] == new - 1,
-        }[config.step_unit]
+        reached = (
+            new < len(chat.messages)
+            and {
+                "messages": row["message_count"] < 7,
+                "hours": row["end_time"] > chat.messages[new].time
+                if new < len(chat.messages)
+                else 0,
+                "days": row["end_time"] > chat.messages[new].time
+                if new < len(chat.messages)
+                else 0,
+                "session": row["last_position"] == new - 1,
+                "bytes": row["last_position"] == new - 1,
+            }[config.step_unit]
+        )
         if not reached:
             same = after[row["window_id"]]
             for name in ("signature", "window_index", "first_position", "last_position"):
@@ -437,8 +448,6 @@ def test_the_columns_are_those_of_the_contract(unit: Any) -> None:
     assert list(found) == list(WINDOWS.columns)
     plain = {name: type_(nullable=True) for name, type_ in found.items()}
     wanted = {name: type_(nullable=True) for name, type_ in WINDOWS.schema.items()}
-    import ibis
-
     assert differences(ibis.schema(wanted), ibis.schema(plain)) == []
 
 

@@ -147,6 +147,7 @@ def import_file(
     Raises:
         ExportError: The file cannot be read.
     """
+    kept = _tables(scratch)
     tally = adapter.parse(file, scratch, chat)
     scratch.execute(
         _IMPORT,
@@ -163,6 +164,9 @@ def import_file(
         "SELECT count(*), count(*) FILTER (kind = 'system'), min(timestamp) FROM imported"
     ).fetchone()
     total, system, first = counts or (0, 0, None)
+    # What the adapter has left is as large as the file; make room.
+    for name in _tables(scratch) - kept - {"imported"}:
+        scratch.execute(f'DROP TABLE "{name}"')
     sha256 = file.sha256()
     return Imported(
         import_id=make_id("import", thread, sha256),
@@ -174,3 +178,9 @@ def import_file(
         system=system,
         first=first,
     )
+
+
+def _tables(scratch: DuckDBPyConnection) -> set[str]:
+    return {
+        name for (name,) in scratch.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    }

@@ -9,6 +9,7 @@ from dagster import (
     AssetCheckResult,
     AssetCheckSpec,
     AssetExecutionContext,
+    AssetMaterialization,
     AssetOut,
     AssetSpec,
     BackfillPolicy,
@@ -49,6 +50,11 @@ threads = AssetSpec(
     description="The chats: title, source and time zone. `egregora-dag threads` changes them.",
     metadata={"dagster/table_name": "main.threads"},
 ).with_io_manager_key("io_manager")
+
+
+def threads_changed() -> AssetMaterialization:
+    """The event that chats were registered or changed, which happens outside of runs."""
+    return AssetMaterialization(threads.key)
 
 
 class ImportSettings(Config):

@@ -13,10 +13,9 @@ from egregora_dag.database import views
 from egregora_dag.database.schemas import CONTRACTS
 
 # A view shows its tables as they are: it is made once, and again when its definition changes.
-_WHEN_MISSING = AutomationCondition.missing().since_last_handled() | (
-    AutomationCondition.code_version_changed().since_last_handled()
-    & ~AutomationCondition.in_progress()
-)
+_WHEN_MISSING = (
+    AutomationCondition.missing() | AutomationCondition.code_version_changed()
+) & ~AutomationCondition.in_progress()
 
 
 def _hourly(messages: ir.Table, threads: ir.Table) -> ir.Table:

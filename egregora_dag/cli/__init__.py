@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -92,8 +92,3 @@ def existing_database(home: Home) -> Path:
             "see what comes out with `egregora-dag demo`."
         )
     return home.database
-
-
-def printable(value: Any) -> str:
-    """A value as text without control characters, which could steer the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(value))

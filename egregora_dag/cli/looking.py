@@ -11,11 +11,10 @@ from typing import Any
 import click
 import duckdb
 from duckdb import DuckDBPyConnection
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from egregora_dag.cli import existing_database, home_option, printable
+from egregora_dag.cli import existing_database, home_option
+from egregora_dag.cli.printing import print_table
 from egregora_dag.database import connections
 from egregora_dag.exceptions import EgregoraError
 from egregora_dag.settings import Home
@@ -52,7 +51,7 @@ def sql(query: str, home: Home, format_: str) -> None:
                 record = dict(zip(names, row, strict=True))
                 click.echo(json.dumps(record, ensure_ascii=False, default=str))
         else:
-            _print_table(names, rows)
+            print_table(names, rows)
 
 
 @contextmanager
@@ -71,15 +70,6 @@ def _rows(result: DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
         yield from batch
 
 
-def _print_table(names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
-    table = Table()
-    for name in names:
-        table.add_column(Text(printable(name)))
-    for row in rows:
-        table.add_row(*(Text("" if value is None else printable(value)) for value in row))
-    Console().print(table)
-
-
 @click.command()
 @home_option
 def status(home: Home) -> None:
@@ -91,23 +81,15 @@ def status(home: Home) -> None:
     from egregora_dag.instance import dagster_instance  # noqa: PLC0415
 
     applying = {c.name: [check for check in CHECKS if check.applies(c)] for c in CHECKED}
-    console = Console()
-    table = Table(title=str(home.database), title_justify="left")
-    for name, justify in (
-        ("table", "left"),
-        ("rows", "right"),
-        ("materialized", "left"),
-        ("checks", "left"),
-    ):
-        table.add_column(name, justify="right" if justify == "right" else "left")
+    rows = []
     with _reading(home) as connection, dagster_instance(home) as instance:
         for name, kind in connection.execute(_RELATIONS).fetchall():
-            counted = connection.execute(f'SELECT count(*) FROM "{name}"').fetchone() or (0,)  # noqa: S608 - a name of the catalog
+            count = connection.execute(f'SELECT count(*) FROM "{name}"').fetchone() or (0,)  # noqa: S608 - a name of the catalog
             event = instance.get_latest_materialization_event(AssetKey(name))
-            when = _ago(event.timestamp) if event else "never" if name in applying else ""
+            when = _time(event.timestamp) if event else "never" if name in applying else ""
             label = name if kind == "BASE TABLE" else f"{name} (view)"
-            table.add_row(label, f"{counted[0]:,}", when, _checks(instance, name, applying))
-    console.print(table)
+            rows.append((label, count[0], when, _checks(instance, name, applying)))
+    print_table(("table", "rows", "materialized", "checks"), rows, title=str(home.database))
 
 
 _RELATIONS = """
@@ -131,6 +113,6 @@ def _checks(instance: Any, name: str, applying: dict[str, Any]) -> Text:
     return Text(f"{len(states)} of {len(keys)} passed", "green" if states else "")
 
 
-def _ago(timestamp: float) -> str:
+def _time(timestamp: float) -> str:
     when = datetime.fromtimestamp(timestamp, UTC)
     return f"{when:%Y-%m-%d %H:%M} UTC"

@@ -8,14 +8,14 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import click
-from rich.console import Console, Group
+from rich.console import Group
 from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.status import Status
-from rich.table import Table
 from rich.text import Text
 
-from egregora_dag.cli import EXIT_FAILED, EXIT_UNSOUND, home_option, printable
+from egregora_dag.cli import EXIT_FAILED, EXIT_UNSOUND, home_option
+from egregora_dag.cli.printing import cell, console, print_table, printable
 from egregora_dag.database.schemas import CONTRACTS, STEP_UNITS
 from egregora_dag.pipeline import Outcome, Pipeline, Progress
 from egregora_dag.settings import Home
@@ -25,8 +25,8 @@ _SAMPLE_TIMEZONE = "Europe/London"
 _COUNTED = ("messages", "windows", "documents", "comparisons", "elo_ratings")
 _TOP = 5
 
-console = Console()
-errors = Console(stderr=True)
+_TO_SCREEN = console()
+_TO_ERRORS = console(stderr=True)
 
 
 @click.command()
@@ -100,8 +100,8 @@ def _run(
     _show_counts(before, after, len(keys), time.monotonic() - started)
     if not outcome.errors:
         _show_posts(pipeline, show_post=show_post)
-    console.print(
-        f"Database: {home.database}\n"
+    _TO_SCREEN.print("Database:", str(home.database), highlight=False, markup=False, soft_wrap=True)
+    _TO_SCREEN.print(
         'Next: [bold]egregora-dag sql "SELECT title, rating FROM top_posts LIMIT 10"[/], or '
         "[bold]egregora-dag dev[/] for the browser.",
         highlight=False,
@@ -113,9 +113,9 @@ def _run(
 def finish(outcome: Outcome) -> None:
     """Tell what went wrong, if anything, and end with the exit code that says so."""
     for text in outcome.warnings:
-        errors.print(Text(f"Warning: {printable(text)}", "yellow"))
+        _TO_ERRORS.print(Text(f"Warning: {printable(text)}", "yellow"))
     for text in (*outcome.failed_checks, *outcome.errors):
-        errors.print(Text(f"Error: {printable(text)}", "red"))
+        _TO_ERRORS.print(Text(f"Error: {printable(text)}", "red"))
     if outcome.errors:
         sys.exit(EXIT_FAILED)
     if outcome.failed_checks:
@@ -125,12 +125,12 @@ def finish(outcome: Outcome) -> None:
 @contextmanager
 def progress_shown() -> Iterator[Progress]:
     """Tells on standard error which step is at work and what it says."""
-    if not errors.is_terminal:
-        yield lambda step, message: errors.print(
+    if not _TO_ERRORS.is_terminal:
+        yield lambda step, message: _TO_ERRORS.print(
             Text(f"{step}: {message}" if message else f"{step} …"), soft_wrap=True
         )
         return
-    with Status("starting", console=errors) as status:
+    with Status("starting", console=_TO_ERRORS) as status:
         yield lambda step, message: status.update(Text(f"{step} {message}"))
 
 
@@ -144,17 +144,9 @@ def _counts(pipeline: Pipeline) -> dict[str, int]:
 
 
 def _show_counts(before: dict[str, int], after: dict[str, int], chats: int, seconds: float) -> None:
-    table = Table(
-        title=f"{chats} chat{'' if chats == 1 else 's'} in {seconds:.1f} s", title_justify="left"
-    )
-    table.add_column("table")
-    table.add_column("rows", justify="right")
-    table.add_column("new", justify="right")
-    for name, rows in after.items():
-        table.add_row(
-            name, f"{rows:,}", f"{rows - before[name]:+,}" if rows != before[name] else ""
-        )
-    console.print(table)
+    rows = [(name, rows, rows - before[name]) for name, rows in after.items()]
+    title = f"{chats} chat{'' if chats == 1 else 's'} in {seconds:.1f} s"
+    print_table(("table", "rows", "new"), rows, title=title)
 
 
 def _show_posts(pipeline: Pipeline, *, show_post: bool) -> None:
@@ -166,14 +158,10 @@ def _show_posts(pipeline: Pipeline, *, show_post: bool) -> None:
         ).fetchall()
     if not posts:
         return
-    table = Table(title="Top posts", title_justify="left")
-    table.add_column("rating", justify="right")
-    table.add_column("post")
-    table.add_column("date")
-    for rating, title, date, *_ in posts:
-        table.add_row(f"{rating:.0f}", Text(printable(title)), str(date))
-    console.print(table)
+    rows = [(round(rating), title, date) for rating, title, date, *_ in posts]
+    print_table(("rating", "post", "date"), rows, title="Top posts")
     if show_post:
         _, title, _, summary, content = posts[0]
         body = Group(Text(printable(summary)), "", Markdown(printable(content)))
-        console.print(Panel(body, title=Text(printable(title), "bold"), padding=(1, 2)))
+        panel = Panel(body, title=cell(title), padding=(1, 2), width=min(_TO_SCREEN.width, 100))
+        _TO_SCREEN.print(panel)

@@ -1,15 +1,12 @@
 """`threads` and `forget`: chats as such."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from egregora_dag.adapters import checked_timezone
-from egregora_dag.cli import existing_database, home_option, printable
+from egregora_dag.cli import existing_database, home_option
+from egregora_dag.cli.printing import print_table
 from egregora_dag.cli.running import finish, progress_shown
 from egregora_dag.database import threads as chats
 from egregora_dag.exceptions import EgregoraError
@@ -39,7 +36,7 @@ def list_threads(home: Home) -> None:
     existing_database(home)
     with Pipeline.open(home) as pipeline, pipeline.warehouse.transaction() as connection:
         rows = connection.execute(_LISTED).fetchall()
-    _print(("key", "title", "source", "time zone", "messages", "first", "last"), rows)
+    print_table(("key", "title", "source", "time zone", "messages", "first", "last"), rows)
 
 
 @threads.command()
@@ -51,7 +48,7 @@ def imports(key: str, home: Home) -> None:
     with Pipeline.open(home) as pipeline, pipeline.warehouse.transaction() as connection:
         chats.get_thread(connection, key)
         rows = connection.execute(_IMPORTS, [key]).fetchall()
-    _print(("import", "file", "lines", "messages", "system", "continuation", "rejected"), rows)
+    print_table(("import", "file", "lines", "messages", "system", "continuation", "rejected"), rows)
 
 
 @threads.command()
@@ -140,14 +137,5 @@ def forget(home: Home, key: str | None, author: str | None, yes: bool) -> None:
             removed = pipeline.forget_thread(key or "")
             outcome = pipeline.rank()
     rows = [(table, count) for table, count in removed.items() if count]
-    _print(("table", "rows removed"), rows)
+    print_table(("table", "rows removed"), rows)
     finish(outcome)
-
-
-def _print(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-    table = Table()
-    for name in names:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*(Text("" if value is None else printable(value)) for value in row))
-    Console().print(table)

@@ -28,8 +28,15 @@ def to_local(zone: ir.StringValue, time: ir.TimestampValue) -> ir.TimestampValue
 
 
 def from_local(zone: ir.StringValue, clock: ir.TimestampValue) -> ir.TimestampValue:
-    """The instant at which a clock in the time zone shows this; the later where there are two."""
-    return _from_local(zone, clock)
+    """The instant at which a clock in the time zone shows this; the earlier where there are two.
+
+    What begins at a time that the clock shows twice so holds both hours.
+    """
+    hour = ibis.interval(hours=1)
+    found = _from_local(zone, clock)  # the later of two
+    earlier = _from_local(zone, clock - hour) + hour
+    is_earlier = (_to_local(zone, earlier) == clock) & (earlier < found)
+    return is_earlier.ifelse(earlier, found)
 
 
 def size_in_bytes(text: ir.StringValue) -> ir.IntegerValue:

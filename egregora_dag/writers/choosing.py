@@ -43,7 +43,7 @@ def moments(reading: Reading, limit: int) -> list[Line]:
             continue
         chosen.update({line.index: line for line in fresh})
         covered.update(*(line.terms for line in fresh))
-        # The rest of a pair may gain by standing now.
+        # The rest of a pair may gain by standing alone.
         now = set(fresh)
         current = {unit for unit in gains if not now.isdisjoint(unit)}
         for unit in current:

@@ -10,15 +10,19 @@ from egregora_dag.writers.lines import QUESTION_MARKS, Line
 from egregora_dag.writers.markdown import plain, without_urls
 
 _TITLE_LENGTH: Final = 72
-_STOP: Final = re.compile(r"[.!?…؟。！？।/·]")
-_SENTENCE: Final = re.compile(r"(?<=[.!?…؟。！？।])\s+|\s+[/·]\s+")
 _EMOJI: Final = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]+")
-_CLAUSE: Final = re.compile(r"[,;:،؛、]\s+|\s+[-–—(]\s*|\s+(?=(?:and|but|because|which|so|if)\s)")
+# Each begins with one class of characters, so that a search skips to where it can match.
+_SENTENCE: Final = re.compile(r"\s(?:(?<=[.!?…؟。！？।]\s)\s*|\s*[/·]\s+)")
+_CLAUSE: Final = re.compile(
+    r"[,;:،؛、\s](?:(?<!\s)\s+|(?<=\s)\s*(?:[-–—(]\s*|(?=(?:and|but|because|which|so|if)\s)))"
+)
+_CODE: Final = re.compile(
+    r"[<>{}\[\]|\\`$=/~_.!*](?:(?<=[<>{}\[\]|\\`$=/~])|(?<=\w[_.])(?=\w)|(?<=\.)(?=\.)|(?<=\A[!*]))"
+)
 _OPENING: Final = frozenset("_¿¡“(£$€")
-_CLOSING: Final = frozenset("_?؟？)”%+")
+_CLOSING: Final = frozenset("_?؟？)”%+") | tokens.MARKS
 _LEAD_IN: Final = re.compile(r"(?:(?:and|but|so|ok|okay|oh|well|hmm|hum|yes|no|right)\b,?\s+)+")
 _RIGHT_TO_LEFT: Final = re.compile(r"[\u0590-\u08ff]")
-_CODE: Final = re.compile(r"[<>{}\[\]|\\`$=/~]|\w[_.]\w|\A[!*]|\.\.")
 
 
 def phrases(text: str) -> list[str]:
@@ -44,7 +48,7 @@ def sentences(text: str) -> list[str]:
     Returns:
         Its parts that end in a full stop or at a line that was joined to the next.
     """
-    return _SENTENCE.split(text) if _STOP.search(text, 0, len(text) - 1) else [text]
+    return _SENTENCE.split(text)
 
 
 def trim(phrase: str) -> str:
@@ -107,7 +111,8 @@ def most(phrase: str, line: Line) -> float:
         A number that is no less, if half of what stands between spaces are words.
     """
     length = max(2.0, phrase.count(" ") / 2)
-    return line.weight / (length + 4) ** 0.7 * (1.25 if phrase[-1] in "?؟？" else 1.0)
+    bound: float = line.weight / (length + 4) ** 0.7
+    return bound * (1.25 if phrase[-1] in "?؟？" else 1.0)
 
 
 def clip(text: str, limit: int) -> str:

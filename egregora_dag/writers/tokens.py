@@ -12,17 +12,19 @@ from egregora_dag.writers import stopwords
 T = TypeVar("T")
 
 # `\w` leaves out the vowel signs of Indic and the points of Arabic and Hebrew: they are marks.
-_MARKS: Final = "".join(
-    re.escape(chr(code))
+MARKS: Final = frozenset(
+    chr(code)
     for code in range(min(sys.maxunicode, 0x10000))
     if unicodedata.category(chr(code)) in {"Mn", "Mc"} and not 0xFE00 <= code <= 0xFE0F
 )
-_TAIL: Final = rf"[\w{_MARKS}\u200c\u200d]"
+_TAIL: Final = rf"[\w{re.escape(''.join(sorted(MARKS)))}\u200c\u200d]"
 _WORD: Final = re.compile(rf"[^\W_]{_TAIL}*(?:[.'\-]{_TAIL}+)*")
 PAUSES: Final = frozenset(".,;:!?()/·،؛؟。，！？")
 _TOKEN: Final = re.compile(rf"{_WORD.pattern}|[{re.escape(''.join(sorted(PAUSES)))}]")
-# The same for ASCII, where the classes are small enough to be looked up at once.
-_ASCII_TOKEN: Final = re.compile(r"[^\W_]\w*(?:[.'\-]\w+)*|[.,;:!?()/]", re.ASCII)
+# The same for ASCII in lower case; most words have no inner marks and are matched by themselves.
+_ASCII_TOKEN: Final = re.compile(
+    r"[a-z0-9]\w*+(?![.'\-]\w)|[a-z0-9]\w*+(?:[.'\-]\w++)*|[.,;:!?()/]", re.ASCII
+)
 _KEPT: Final = 200_000  # Words that a Memo remembers; a large chat has as many.
 _LAUGHTER: Final = re.compile(
     r"(?:[ha]*(?:h[aeiou]+){2,}h*|a*(?:ja|je|ha|he){2,}[jh]?|k{2,}|(?:rs){2,}s?|l+o+l+|x+d+|ه{2,}|"
@@ -72,7 +74,7 @@ def count_words(found: list[str]) -> int:
     Returns:
         How many of them are no marks of `PAUSES`.
     """
-    return len(found) - sum(map(PAUSES.__contains__, found))
+    return len(found) - len(list(filter(PAUSES.__contains__, found)))
 
 
 def _pairs(word: str) -> list[str]:

@@ -169,13 +169,13 @@ def test_a_source_may_be_named_and_an_unknown_one_is_told_with_those_there_are(
 ) -> None:
     file = ExportFile.open(whatsapp(tmp_path))
     assert adapter_for(file).source == adapter_for(file, "whatsapp").source == "whatsapp"
-    with pytest.raises(ExportError, match="'telegram'.*Sources are table, irc, whatsapp"):
+    with pytest.raises(ExportError, match=r"'telegram'.*Sources are table, irc, whatsapp"):
         adapter_for(file, "telegram")
     assert len({adapter.source for adapter in ADAPTERS}) == len(ADAPTERS)
 
 
 def test_a_time_zone_that_does_not_exist_is_refused_at_once(tmp_path: Path) -> None:
-    with pytest.raises(EgregoraError, match="'Lisbon' is not a time zone.*Europe/Lisbon"):
+    with pytest.raises(EgregoraError, match=r"'Lisbon' is not a time zone.*Europe/Lisbon"):
         read_export(whatsapp(tmp_path), timezone="Lisbon")
     assert checked_timezone("Asia/Kathmandu") == "Asia/Kathmandu"
 

@@ -9,13 +9,13 @@ import pytest
 from egregora_dag.adapters import (
     ExportError,
     ExportFile,
-    IrcAdapter,
     Tally,
     adapter_for,
     import_file,
     read_export,
     scratch_database,
 )
+from egregora_dag.adapters.irc import IrcAdapter
 from egregora_dag_tests.conftest import SHARED
 
 LOGS = sorted((SHARED / "data" / "irc").glob("*.raw.txt"))
@@ -99,13 +99,22 @@ def test_an_action_is_a_message_that_is_known_as_one(tmp_path: Path) -> None:
         ("ada", "waves: hello"),
         ("bo", "nods"),
     ]
-    assert [row["metadata"]["extra"] for row in rows] == ["{}", '{"action": true}', '{"action": true}']
+    assert [row["metadata"]["extra"] for row in rows] == [
+        "{}",
+        '{"action": true}',
+        '{"action": true}',
+    ]
     assert {row["kind"] for row in rows} == {"message"}
 
 
 def test_a_notice_has_no_author_and_the_time_of_the_line_before(tmp_path: Path) -> None:
     path = write(
-        tmp_path, "=== ada joined", "[12:18] <ada> hi", "=== ada is now known as bo", "===", "[12:20] <bo> x"
+        tmp_path,
+        "=== ada joined",
+        "[12:18] <ada> hi",
+        "=== ada is now known as bo",
+        "===",
+        "[12:20] <bo> x",
     )
     rows = read(path)
     assert [(row["kind"], row["author"]) for row in rows[:1]] == [("system", None)]
@@ -141,7 +150,8 @@ def test_a_clock_that_is_set_back_a_little_stays_on_its_day(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["2025-01-31.txt", "#ubuntu.20250131.log", "log_2025.01.31.txt", "x 99999999 2025-01-31"]
+    "name",
+    ["2025-01-31.txt", "#ubuntu.20250131.log", "log_2025.01.31.txt", "x 99999999 2025-01-31"],
 )
 def test_the_day_stands_in_the_files_name(tmp_path: Path, name: str) -> None:
     [row] = read(write(tmp_path, "[12:18] <ada> hi", name=name))
@@ -151,7 +161,7 @@ def test_the_day_stands_in_the_files_name(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["ubuntu.txt", "2025-02-30.txt", "12-18.log"])
 def test_a_log_without_a_day_in_its_name_is_refused(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, "[12:18] <ada> hi", name=name)
-    with pytest.raises(ExportError, match="no date.*file's name, such as") as caught:
+    with pytest.raises(ExportError, match=r"no date.*file's name, such as") as caught:
         read_export(path)
     assert caught.value.path == path
 
@@ -163,13 +173,17 @@ def test_other_lines_are_rejected_by_number(tmp_path: Path) -> None:
 
 
 def test_a_time_that_no_clock_shows_is_rejected(tmp_path: Path) -> None:
-    path = write(tmp_path, "[12:18] <ada> hi", "[27:00] <ada> x", "[12:75] <ada> y", "[12:19] <bo> ho")
+    path = write(
+        tmp_path, "[12:18] <ada> hi", "[27:00] <ada> x", "[12:75] <ada> y", "[12:19] <bo> ho"
+    )
     assert tally_of(path)[0].rejected == (2, 3)
 
 
 def test_logs_of_one_channel_repeat_ids_only_for_the_same_lines(tmp_path: Path) -> None:
     first = read(write(tmp_path, *["[12:18] <ada> hi"] * 3), thread="ubuntu")
-    again = read(write(tmp_path, *["[12:18] <ada> hi"] * 4, name="copy 2025-01-31"), thread="ubuntu")
+    again = read(
+        write(tmp_path, *["[12:18] <ada> hi"] * 4, name="copy 2025-01-31"), thread="ubuntu"
+    )
     later = read(write(tmp_path, "[12:18] <ada> hi", name="2025-02-01.txt"), thread="ubuntu")
     ids = [[row["message_id"] for row in rows] for rows in (first, again, later)]
     assert ids[0] == ids[1][:3]

@@ -214,8 +214,18 @@ def test_text_stays_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_name_may_be_a_number_or_hold_any_sign(tmp_path: Path) -> None:
-    names = ("Ada Lovelace", "+55 11 98765-4321", "~ Ada", "Ada (work)", "O'Brien", "Éva 🌻", "A-B - C")
-    rows = read(write(tmp_path, *(f"31/12/2025, 18:05 - \u200e{name}: hello: you" for name in names)))
+    names = (
+        "Ada Lovelace",
+        "+55 11 98765-4321",
+        "~ Ada",
+        "Ada (work)",
+        "O'Brien",
+        "Éva 🌻",
+        "A-B - C",
+    )
+    rows = read(
+        write(tmp_path, *(f"31/12/2025, 18:05 - \u200e{name}: hello: you" for name in names))
+    )
     assert shown(rows, "author") == list(names)
     assert set(shown(rows, "content")) == {"hello: you"}
 
@@ -404,7 +414,12 @@ def test_every_line_of_a_long_and_mixed_file_is_accounted_for(tmp_path: Path) ->
     lines = ["lost"]
     for day in range(1, 32):
         date = f"{day:02}/02/2025, 10:{day:02}"
-        lines += [f"{date} - Ada: hello", f"{date} - Bo left", "more", f"{date} - Bo: <Media omitted>"]
+        lines += [
+            f"{date} - Ada: hello",
+            f"{date} - Bo left",
+            "more",
+            f"{date} - Bo: <Media omitted>",
+        ]
     path = write(tmp_path, *lines)
     tally, messages = tally_of(path)
     assert tally.lines == len(lines) == 125
@@ -492,7 +507,7 @@ def test_text_of_another_encoding_is_refused_with_its_line_and_without_its_words
 ) -> None:
     lines = ["31/12/2025, 18:05 - Ada: fine", "31/12/2025, 18:05 - Ada: café"]
     path = write(tmp_path, *lines, encoding="latin-1")
-    with pytest.raises(ExportError, match="not UTF-8.*Save it as UTF-8") as caught:
+    with pytest.raises(ExportError, match=r"not UTF-8.*Save it as UTF-8") as caught:
         read_export(path)
     assert caught.value.place == "near line 2"
     assert "caf" not in str(caught.value)
@@ -543,7 +558,10 @@ def without_text(folder: Path) -> Path:
         (lambda folder: folder, "is a folder"),
         (lambda folder: write(folder, name="empty.txt"), "is empty"),
         (lambda folder: write(folder, "just some words", name="x.txt"), "no chat that is known"),
-        (lambda folder: write(folder, "\x00\x01\x7f\x00" * 99, name="x.bin"), "no chat that is known"),
+        (
+            lambda folder: write(folder, "\x00\x01\x7f\x00" * 99, name="x.bin"),
+            "no chat that is known",
+        ),
         (without_text, "no chat that is known"),
         (damaged, "the archive is damaged"),
         (lambda folder: corrupted(folder, 0x00), "the archive is damaged"),

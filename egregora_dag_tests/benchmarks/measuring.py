@@ -35,8 +35,7 @@ def _run(module: str, arguments: Sequence[str]) -> Mapping[str, float]:
     finished = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
     )
     result: Mapping[str, float] = json.loads(finished.stdout.splitlines()[-1])

@@ -115,7 +115,10 @@ def test_readers_wait_for_a_writer_and_share_with_readers(database: Path) -> Non
 def test_another_error_of_opening_is_not_waited_for(tmp_path: Path) -> None:
     text = tmp_path / "notes.duckdb"
     text.write_text("not a database" * 1000)
-    with pytest.raises(duckdb.Error, match=r"notes\.duckdb"), connections.connect(text, timeout=3600):
+    with (
+        pytest.raises(duckdb.Error, match=r"notes\.duckdb"),
+        connections.connect(text, timeout=3600),
+    ):
         pass
     text.unlink()
     with connections.connect(text) as connection:
@@ -168,22 +171,31 @@ def test_threads_share_one_instance(database: Path) -> None:
     assert seen == [(7,)]
 
 
-def test_a_second_name_of_the_file_is_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_name_of_the_file_is_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     database = tmp_path / "pipeline.duckdb"
     monkeypatch.chdir(tmp_path)
     with connections.connect(database) as connection:
         connection.execute("ATTACH ':memory:' AS side")
         with connections.connect(Path("pipeline.duckdb")) as other:
-            assert ("side",) in other.execute("SELECT database_name FROM duckdb_databases()").fetchall()
+            assert ("side",) in other.execute(
+                "SELECT database_name FROM duckdb_databases()"
+            ).fetchall()
 
 
 def test_a_transaction_is_whole_or_not_at_all(database: Path) -> None:
     with connections.transaction(database) as connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS a")
-    with pytest.raises(ZeroDivisionError), connections.transaction(database) as connection:
-        connection.execute("INSERT INTO t VALUES (2)")
-        connection.execute("CREATE TABLE other (a INTEGER)")
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with connections.transaction(database) as connection:
+            connection.execute("INSERT INTO t VALUES (2)")
+            connection.execute("CREATE TABLE other (a INTEGER)")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with connections.connect(database) as connection:
         assert connection.execute("FROM t").fetchall() == [(1,)]
         assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("t",)]
@@ -192,9 +204,14 @@ def test_a_transaction_is_whole_or_not_at_all(database: Path) -> None:
 def test_an_error_of_the_database_leaves_its_own_error_and_rolls_back(database: Path) -> None:
     with connections.transaction(database) as connection:
         connection.execute("CREATE TABLE t (a INTEGER NOT NULL)")
-    with pytest.raises(duckdb.ConstraintException), connections.transaction(database) as connection:
-        connection.execute("INSERT INTO t VALUES (1)")
-        connection.execute("INSERT INTO t VALUES (NULL)")
+
+    def fail() -> None:
+        with connections.transaction(database) as connection:
+            connection.execute("INSERT INTO t VALUES (1)")
+            connection.execute("INSERT INTO t VALUES (NULL)")
+
+    with pytest.raises(duckdb.ConstraintException):
+        fail()
     with connections.connect(database) as connection:
         assert connection.execute("FROM t").fetchall() == []
     assert is_closed(database)

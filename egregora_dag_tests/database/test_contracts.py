@@ -32,7 +32,9 @@ def label(value: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def database(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBPyConnection]:
+def database(
+    migrated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DuckDBPyConnection]:
     copy = tmp_path_factory.mktemp("contracts") / "copy.duckdb"
     shutil.copy(migrated, copy)
     with duckdb.connect(copy) as connection:
@@ -99,7 +101,8 @@ def test_every_allowed_value_and_rule_is_a_check_of_the_table(
     database: DuckDBPyConnection, contract: Contract
 ) -> None:
     found = database.execute(
-        "SELECT count(*) FROM duckdb_constraints() WHERE table_name = ? AND constraint_type = 'CHECK'",
+        "SELECT count(*) FROM duckdb_constraints() "
+        "WHERE table_name = ? AND constraint_type = 'CHECK'",
         [contract.name],
     ).fetchone()
     listed = [column for column in contract.columns.values() if column.allowed]
@@ -131,7 +134,9 @@ def test_the_table_takes_no_null_where_the_contract_allows_none(
         insert(database, contract, right_row(contract) | {column: None})
 
 
-@pytest.mark.parametrize(("kind", "author"), [("system", "Ada"), ("message", None), ("media", None)])
+@pytest.mark.parametrize(
+    ("kind", "author"), [("system", "Ada"), ("message", None), ("media", None)]
+)
 def test_the_table_takes_an_author_exactly_for_what_is_no_system_line(
     database: DuckDBPyConnection, kind: str, author: str | None
 ) -> None:

@@ -37,14 +37,18 @@ def test_python_and_the_sql_macro_make_the_same_id(
 def test_python_and_an_ibis_column_make_the_same_ids(
     engine: DuckDBPyConnection, pairs: list[tuple[str, str]]
 ) -> None:
-    rows = pa.table({"n": range(len(pairs)), "a": [a for a, _ in pairs], "b": [b for _, b in pairs]})
+    rows = pa.table(
+        {"n": range(len(pairs)), "a": [a for a, _ in pairs], "b": [b for _, b in pairs]}
+    )
     backend = ibis.duckdb.from_connection(engine)
     table = ibis.memtable(rows)
     ids = backend.execute(table.select("n", id=id_column("kind", table.a, table.b)).order_by("n"))
     assert list(ids["id"]) == [make_id("kind", a, b) for a, b in pairs]
 
 
-@pytest.mark.parametrize("text", ["", "é", "e\u0301", "日本語", "👩‍👩‍👧", "مرحبا", "\u200e", "'\"\\", "\x1f"])
+@pytest.mark.parametrize(
+    "text", ["", "é", "e\u0301", "日本語", "👩‍👩‍👧", "مرحبا", "\u200e", "'\"\\", "\x1f"]
+)
 def test_the_three_agree_on_any_script(engine: DuckDBPyConnection, text: str) -> None:
     expected = make_id("thing", text)
     [macro] = engine.execute("SELECT make_id(?)", [f"thing{SEPARATOR}{text}"]).fetchone() or ()

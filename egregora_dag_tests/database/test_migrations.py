@@ -101,7 +101,9 @@ def test_a_table_of_the_same_name_is_refused_and_nothing_is_made(tmp_path: Path)
 
 def test_threads_that_migrate_at_once_apply_each_step_once(tmp_path: Path) -> None:
     path, applied = tmp_path / "new.duckdb", []
-    workers = [threading.Thread(target=lambda: applied.append(run_migrations(path))) for _ in range(4)]
+    workers = [
+        threading.Thread(target=lambda: applied.append(run_migrations(path))) for _ in range(4)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:

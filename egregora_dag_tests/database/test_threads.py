@@ -195,7 +195,7 @@ def test_an_unknown_chat_is_told_with_those_that_there_are(warehouse: Warehouse)
         with pytest.raises(ThreadNotFoundError, match="There is none yet"):
             get_thread(connection, "b")
         save_thread(connection, Thread("a", "A", "irc", "UTC"))
-        with pytest.raises(ThreadNotFoundError, match="no chat 'b'.* Known are a") as caught:
+        with pytest.raises(ThreadNotFoundError, match=r"no chat 'b'.* Known are a") as caught:
             get_thread(connection, "b")
     assert caught.value.name == "b"
 
@@ -298,7 +298,9 @@ def test_undoing_an_import_removes_exactly_what_only_it_brought(warehouse: Wareh
     assert numbered(warehouse, "a") == []
 
 
-def test_undoing_an_import_that_brought_nothing_new_removes_no_message(warehouse: Warehouse) -> None:
+def test_undoing_an_import_that_brought_nothing_new_removes_no_message(
+    warehouse: Warehouse,
+) -> None:
     fill(warehouse, "a", 6)
     add_import(warehouse, "a", range(6))
     repeated = add_import(warehouse, "a", range(2, 4))
@@ -391,7 +393,9 @@ def test_a_forgotten_person_is_named_nowhere_in_their_chats(warehouse: Warehouse
 def test_a_person_forgotten_in_one_chat_stays_in_another(warehouse: Warehouse) -> None:
     populated(warehouse)
     tables = ("messages", "documents", "generations", "windows", "imports")
-    before = {table: query(warehouse.path, f"FROM {table} WHERE thread_id = 'b'") for table in tables}
+    before = {
+        table: query(warehouse.path, f"FROM {table} WHERE thread_id = 'b'") for table in tables
+    }
     with warehouse.transaction() as connection:
         forget_author(connection, NAME, ["a"])
         assert threads_of_author(connection, NAME) == ["b"]
@@ -404,7 +408,7 @@ def test_a_document_that_names_a_forgotten_person_anywhere_is_removed(
     warehouse: Warehouse, column: str
 ) -> None:
     fill(warehouse, "a")
-    name = "O'Brien (\"Bob\") %_\\"
+    name = 'O\'Brien ("Bob") %_\\'
     value = [name] if column == "authors" else name
     gone = add_document(warehouse, "a", **{column: value})
     add_annotation(warehouse, gone, "document")

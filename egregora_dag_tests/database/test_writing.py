@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from egregora_dag.database import connections
-from egregora_dag.database.contracts import Contract, inferred_contract
 from egregora_dag.database.contracts import Column as Col
+from egregora_dag.database.contracts import Contract, inferred_contract
 from egregora_dag.database.contracts import Reference as Ref
 from egregora_dag.database.exceptions import ContractViolationError
 from egregora_dag.database.schemas import MESSAGES, THREADS
@@ -198,7 +198,9 @@ def test_a_record_batch_reader_is_read_once_and_whole(database: Path) -> None:
     assert (done.total, done.changed) == (5000, 5000)
 
 
-@pytest.mark.parametrize("name", ['od"d', "it's", "select", "a b", "naïve", "a.b", "x; DROP TABLE t"])
+@pytest.mark.parametrize(
+    "name", ['od"d', "it's", "select", "a b", "naïve", "a.b", "x; DROP TABLE t"]
+)
 @pytest.mark.parametrize("mode", ["replace", "append", "merge"])
 def test_names_may_be_anything(database: Path, name: str, mode: Any) -> None:
     rows = pa.table({name: [1, 2], "from": ["a", "b"]})
@@ -299,9 +301,7 @@ def test_a_reference_that_finds_nothing_is_told_with_keys_and_nulls_refer_to_not
     )
 
     def visit(place: int | None, kind: str = "real", number: int = 7) -> Written:
-        rows = pa.table(
-            {"visit": [number], "place": pa.array([place], pa.int64()), "kind": [kind]}
-        )
+        rows = pa.table({"visit": [number], "place": pa.array([place], pa.int64()), "kind": [kind]})
         return write(database, visits, rows)
 
     with pytest.raises(ContractViolationError, match="place refers to nothing in places") as caught:
@@ -355,8 +355,8 @@ def test_text_of_uuids_and_json_is_stored_as_such(warehouse: Any) -> None:
     )
     warehouse.write(THREADS, rows)
     assert query(warehouse.path, "SELECT settings->>'x' FROM threads") == [("1",)]
+    bad = rows.set_column(4, "settings", pa.array([f"{{{SECRET}"]))
     with pytest.raises(ContractViolationError) as caught:
-        bad = rows.set_column(4, "settings", pa.array([f"{{{SECRET}"]))
         warehouse.write(THREADS, bad)
     assert SECRET not in str(caught.value)
 
@@ -367,7 +367,7 @@ def test_nothing_temporary_stays_behind(database: Path) -> None:
     with connections.connect(database) as connection:
         with connections.transaction(database) as writer:
             for mode in ("merge", "replace"):
-                write_rows(writer, PLACES, places(*AB), mode=mode)  # type: ignore[arg-type]
+                write_rows(writer, PLACES, places(*AB), mode=mode)
         found = connection.execute(
             "SELECT table_name FROM duckdb_tables() UNION ALL "
             "SELECT view_name FROM duckdb_views() WHERE NOT internal"

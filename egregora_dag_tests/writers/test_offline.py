@@ -214,6 +214,11 @@ def test_any_script_gets_a_post(text: str) -> None:
     assert text in draft.content
 
 
+def test_a_title_keeps_the_vowel_sign_that_it_ends_with() -> None:
+    hindi = "पुस्तकालय की नई किताबें कहाँ रखी"
+    assert post(chat(*((name, hindi) for name in "ABABAB"))).title == hindi
+
+
 def test_tags_are_at_most_five_single_lower_case_words() -> None:
     tags = post(ROOF).tags
     assert 0 < len(tags) <= 5
