@@ -135,7 +135,7 @@ GAMES = st.lists(
 
 
 @given(GAMES, st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=12)
 def test_the_ratings_of_the_table_equal_a_replay_in_any_order_of_rows(
     tmp_path_factory: pytest.TempPathFactory,
     games: list[tuple[list[str], Winner, float]],

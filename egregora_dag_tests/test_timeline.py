@@ -185,7 +185,7 @@ def is_part(part: Sequence[Message], whole: Sequence[Message]) -> bool:
 
 
 @given(cut_between_minutes(), st.booleans())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_pieces_of_whole_minutes_in_any_order_give_the_chat_as_it_was(
     scratch: DuckDBPyConnection,
     folder: Path,
@@ -205,7 +205,7 @@ def test_pieces_of_whole_minutes_in_any_order_give_the_chat_as_it_was(
 
 
 @given(cut_anywhere(), st.data())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_pieces_cut_anywhere_lose_and_double_no_message(
     scratch: DuckDBPyConnection,
     folder: Path,
@@ -224,7 +224,7 @@ def test_pieces_cut_anywhere_lose_and_double_no_message(
 
 
 @given(CROOKED, st.data())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_an_older_or_newer_piece_that_overlaps_keeps_the_order_of_both(
     scratch: DuckDBPyConnection, folder: Path, chat: list[Message], data: st.DataObject
 ) -> None:

@@ -298,7 +298,7 @@ TIMED = st.builds(
 
 
 @given(chats(CROOKED), TIMED)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_windows_of_hours_and_days_hold_the_times_of_the_formula_on_the_chats_clock(
     engine: DuckDBPyConnection, chats: list[Chat], config: WindowConfig
 ) -> None:
@@ -320,7 +320,7 @@ def test_windows_of_hours_and_days_hold_the_times_of_the_formula_on_the_chats_cl
     st.sampled_from([0.25, 1.0, 2.0]),
     st.sampled_from([None, 0.1, 0.5, 1.0, 3.0]),
 )
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_sessions_end_at_silences_and_long_ones_are_split_at_their_longest(
     engine: DuckDBPyConnection, chats: list[Chat], gap: float, limit: float | None
 ) -> None:
@@ -392,7 +392,7 @@ def test_windows_of_bytes_keep_their_promises(
 
 
 @given(chats(FORWARD), st.data())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 def test_a_window_keeps_its_id_when_messages_come_after_it(
     engine: DuckDBPyConnection, chats: list[Chat], data: st.DataObject
 ) -> None:

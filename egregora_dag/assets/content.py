@@ -1,5 +1,7 @@
 """Windows → documents."""
 
+import time
+
 import pyarrow as pa
 from dagster import AssetExecutionContext, Config, Output, asset
 from pydantic import Field
@@ -10,6 +12,8 @@ from egregora_dag.database.schemas import DOCUMENTS
 from egregora_dag.publishing import publish
 from egregora_dag.resources import Warehouse
 from egregora_dag.writers import WRITERS, get_writer
+
+_SECONDS_BETWEEN_NEWS = 5.0
 
 
 class WriterSettings(Config):
@@ -37,8 +41,16 @@ def documents(
     with warehouse.transaction() as connection:
         known = [chats.get_thread(connection, key) for key in context.partition_keys]
     results = []
+    told = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > _SECONDS_BETWEEN_NEWS:
+            context.log.info(f"{done:,} of {total:,} written")
+            told = time.monotonic()
+
     for thread in known:
-        results.append(publish(warehouse, thread, writer, run_id=context.run_id))
+        results.append(publish(warehouse, thread, writer, run_id=context.run_id, progress=progress))
         context.log.info(
             f"{thread.thread_id}: {results[-1].generated} written, {results[-1].reused} stood"
         )

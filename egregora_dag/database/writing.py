@@ -232,11 +232,7 @@ class _Writer:
             else:
                 if mode == "replace":
                     source = self._empty_slice(source)
-                before = self.count(self.held(self.table))
-                changed = self._insert(source)
-                outside = changed - (self.count(self.held(self.table)) - before)
-                if outside:
-                    self._fail(_OUTSIDE, outside)
+                changed = self._insert_inside(source)
         finally:
             if name is not None:
                 self.connection.unregister(name)
@@ -325,6 +321,17 @@ class _Writer:
     def _insert(self, source: sge.Query, into: sge.Table | None = None) -> int:
         columns = [sg.to_identifier(name, quoted=True) for name in self.contract.columns]
         return self._execute(sge.insert(source, into=into or self.target, columns=columns))
+
+    def _insert_inside(self, source: sge.Query) -> int:
+        """Insert rows, all of which must lie in the slice."""
+        if self.slice is None:
+            return self._insert(source)
+        before = self.count(self.held(self.table))
+        changed = self._insert(source)
+        outside = changed - (self.count(self.held(self.table)) - before)
+        if outside:
+            self._fail(_OUTSIDE, outside)
+        return changed
 
     def _merge(self, source: sge.Query) -> int:
         """Insert rows whose key is new, update those that differ; returns how many."""

@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from egregora_dag_tests.benchmarks.io_manager_case import ROWS
-from egregora_dag_tests.benchmarks.measuring import Measured, measure
+from egregora_dag_tests.benchmarks.measuring import measure
 
 GENERATOR = Path(__file__).parents[3] / "shared" / "tools" / "make_chat.py"
 MESSAGES = 1_000_000
+SECONDS, MEGABYTES = 120, 2000
 CASES = "egregora_dag_tests.benchmarks."
-console = Console(width=100)
+console = Console(width=120)
 
 
 def io_manager() -> None:
@@ -24,19 +25,34 @@ def io_manager() -> None:
         "this IO manager, key verified": "ibis-key",
         "dagster-duckdb-pandas": "pandas",
     }
-    measured = {name: measure(f"{CASES}io_manager_case", case) for name, case in cases.items()}
+    with TemporaryDirectory() as folder:
+        # In a process of its own, so that its memory is nobody's.
+        measure(f"{CASES}io_manager_case", "source", folder, runs=1)
+        measured = {
+            name: measure(f"{CASES}io_manager_case", case, folder) for name, case in cases.items()
+        }
     plain, pandas = measured["plain CREATE TABLE AS"], measured["dagster-duckdb-pandas"]
     goals = {"this IO manager": "≤ 1.5, ≤ 0.25", "this IO manager, key verified": "≤ 2, ≤ 0.25"}
     table = Table(title=f"Inside the IO manager: {ROWS:,} rows read, nine tenths stored")
-    for name in ("", "seconds", "MB", "time / plain", "memory / pandas", "goals"):
+    columns = (
+        "",
+        "seconds",
+        "peak MB",
+        "MB of work",
+        "time / plain",
+        "work's MB / pandas",
+        "goals",
+    )
+    for name in columns:
         table.add_column(name, justify="right" if name else "left")
     for name, one in measured.items():
         table.add_row(
             name,
             f"{one.seconds:.2f}",
             f"{one.megabytes:.0f}",
+            f"{one.work_megabytes:.0f}",
             f"{one.seconds / plain.seconds:.2f}",
-            f"{one.megabytes / pandas.megabytes:.2f}",
+            f"{one.work_megabytes / pandas.work_megabytes:.2f}",
             goals.get(name, ""),
         )
     console.print(table)
@@ -54,9 +70,8 @@ def pipeline() -> None:
     table = Table(title=f"The whole pipeline: {MESSAGES:,} messages of WhatsApp text")
     for name in ("", "measured", "limit"):
         table.add_column(name, justify="right" if name else "left")
-    limits = Measured(seconds=120, megabytes=2000)
-    table.add_row("seconds", f"{one.seconds:.0f}", f"{limits.seconds:.0f}")
-    table.add_row("MB", f"{one.megabytes:.0f}", f"{limits.megabytes:.0f}")
+    table.add_row("seconds", f"{one.seconds:.0f}", str(SECONDS))
+    table.add_row("peak MB", f"{one.megabytes:.0f}", str(MEGABYTES))
     console.print(table)
 
 

@@ -1,10 +1,10 @@
 """One IO manager reads five million rows and stores as many; prints the time inside it."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -15,7 +15,7 @@ from dagster._core.storage.db_io_manager import DbIOManager
 from dagster_duckdb_pandas import DuckDBPandasIOManager
 
 from egregora_dag.io_manager import DuckDBIbisIOManager
-from egregora_dag_tests.benchmarks.measuring import report
+from egregora_dag_tests.benchmarks.measuring import peak_megabytes, report
 
 ROWS = 5_000_000
 SOURCE = f"""
@@ -50,31 +50,36 @@ def through_pandas(numbers: pd.DataFrame) -> pd.DataFrame:
     return kept.assign(value=kept["value"] * 2)
 
 
-def materialized(database: Path, manager: Any, result: AssetsDefinition) -> None:
+def materialized(manager: Any, result: AssetsDefinition) -> None:
     for name in ("handle_output", "load_input"):
         setattr(DbIOManager, name, timed(getattr(DbIOManager, name)))
     source = SourceAsset("numbers", metadata={"schema": "main"})
     assert materialize([source, result], resources={"io_manager": manager}).success
 
 
-def main(case: str) -> None:
-    with TemporaryDirectory() as folder:
-        database = Path(folder, "bench.duckdb")
-        with duckdb.connect(database) as connection:
+def main(case: str, folder: str) -> None:
+    imported = peak_megabytes()
+    source = Path(folder, "source.duckdb")
+    if case == "source":
+        with duckdb.connect(source) as connection:
             connection.execute(SOURCE)
-        path = str(database)
-        if case == "plain":
-            timed(lambda: _plain(database))()
-        elif case == "pandas":
-            manager = DuckDBPandasIOManager(database=path, schema="main")
-            materialized(database, manager, asset(name="result")(through_pandas))
-        else:
-            metadata = {"primary_key": ["id"]} if case == "ibis-key" else {}
-            result = asset(name="result", metadata=metadata)(through_ibis)
-            materialized(database, DuckDBIbisIOManager(database=path), result)
-        with duckdb.connect(database) as connection:
-            assert connection.execute("SELECT count(*) FROM result").fetchone() == (ROWS * 9 // 10,)
-    report(spent)
+        report(0, imported)
+        return
+    database = Path(folder, f"{case}.duckdb")
+    shutil.copy(source, database)
+    if case == "plain":
+        timed(lambda: _plain(database))()
+    elif case == "pandas":
+        manager = DuckDBPandasIOManager(database=str(database), schema="main")
+        materialized(manager, asset(name="result")(through_pandas))
+    else:
+        metadata = {"primary_key": ["id"]} if case == "ibis-key" else {}
+        result = asset(name="result", metadata=metadata)(through_ibis)
+        materialized(DuckDBIbisIOManager(database=str(database)), result)
+    with duckdb.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM result").fetchone() == (ROWS * 9 // 10,)
+    database.unlink()
+    report(spent, imported)
 
 
 def _plain(database: Path) -> None:
@@ -83,4 +88,4 @@ def _plain(database: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -16,18 +16,22 @@ class Measured:
     Attributes:
         seconds: What the case itself timed.
         megabytes: Peak memory of its process, megabytes of 1,000,000 bytes.
+        work_megabytes: How much of it came on top of what the imports take.
     """
 
     seconds: float
     megabytes: float
+    work_megabytes: float
 
 
 def measure(module: str, *arguments: str, runs: int = 3) -> Measured:
     """The median of several runs of a module, each in a process of its own."""
     results = [_run(module, arguments) for _ in range(runs)]
     return Measured(
-        statistics.median(result["seconds"] for result in results),
-        statistics.median(result["megabytes"] for result in results),
+        **{
+            figure.name: statistics.median(result[figure.name] for result in results)
+            for figure in fields(Measured)
+        }
     )
 
 
@@ -42,7 +46,17 @@ def _run(module: str, arguments: Sequence[str]) -> Mapping[str, float]:
     return result
 
 
-def report(seconds: float) -> None:
-    """Print what this process measured, as `measure` reads it."""
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"seconds": seconds, "megabytes": kilobytes * 1024 / 1e6}))
+def peak_megabytes() -> float:
+    """The most memory that this process has had, in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def report(seconds: float, imported: float) -> None:
+    """Print what this process measured, as `measure` reads it.
+
+    Args:
+        seconds: What it timed.
+        imported: Its peak memory once everything was imported, megabytes.
+    """
+    peak = peak_megabytes()
+    print(json.dumps(asdict(Measured(seconds, peak, peak - imported))))

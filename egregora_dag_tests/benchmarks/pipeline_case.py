@@ -16,7 +16,7 @@ def main(export: str) -> None:
     with TemporaryDirectory() as folder, Pipeline.open(Home.resolve(folder)) as pipeline:
         outcome = pipeline.run(pipeline.add([Path(export)]))
         assert outcome.succeeded, outcome
-    report(time.perf_counter() - STARTED)
+    report(time.perf_counter() - STARTED, 0)
 
 
 if __name__ == "__main__":
