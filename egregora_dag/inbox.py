@@ -139,7 +139,8 @@ def remove(folder: Path) -> None:
 def remove_content(folder: Path, sha256: str) -> None:
     """Remove the files with this content from a chat's folder."""
     for path in sorted(folder.glob("*")):
-        if is_export(path) and ExportFile.open(path).sha256() == sha256:
+        # An empty file is no export, and none of those that were imported.
+        if is_export(path) and path.stat().st_size > 0 and ExportFile.open(path).sha256() == sha256:
             path.unlink()
 
 

@@ -16,6 +16,8 @@ from egregora_dag.inbox import (
     placements,
     put,
     register,
+    remove,
+    remove_content,
     settled,
     sorted_in,
 )
@@ -233,6 +235,24 @@ def test_a_file_is_taken_once_per_content(inbox: Path) -> None:
     assert list(later) == [f"lisbon-trip/{NAME}"]
     assert not any(is_new(file) for file in later.values())
     assert later[f"lisbon-trip/{NAME}"]["sha256"] == first.file.sha256()
+
+
+def test_the_files_of_a_content_are_removed_and_others_stay(inbox: Path, outside: Path) -> None:
+    copy = put(inbox, placements(export(outside))[0])
+    export(copy.parent, name="the same.txt")
+    export(copy.parent, LINE * 2, name="other.txt")
+    export(copy.parent, "", name="empty.txt")
+    digest = ExportFile.open(copy).sha256()
+    remove_content(copy.parent, digest)
+    remove_content(inbox / "none", digest)
+    assert names(copy.parent) == ["empty.txt", "other.txt"]
+
+
+def test_a_chats_folder_is_removed_with_all_that_is_in_it(inbox: Path, outside: Path) -> None:
+    copy = put(inbox, placements(export(outside))[0])
+    for _ in range(2):
+        remove(copy.parent)
+        assert list(inbox.iterdir()) == []
 
 
 def test_chats_are_registered_once_with_the_zone_that_is_said(

@@ -178,11 +178,17 @@ def test_a_broken_file_is_named_and_the_sound_ones_are_imported(
     imported(pipeline, export(tmp_path, chat(0, 2)))
     head = "31/12/2025, 10:00 - Ana: hello\n"
     export(pipeline.home.inbox / "boat", head + "12/31/2025, 10:00 - Bo: hi\n", "mixed.txt")
+    export(pipeline.home.inbox / "boat", "", "empty.txt")
     export(pipeline.home.inbox / "boat", chat(2, 4), "sound.txt")
     outcome = pipeline.run(["boat"])
     assert not outcome.errors
     [problem] = outcome.failed_checks
     assert "mixed.txt" in problem
+    assert "empty.txt" in problem
+    assert len(contents(pipeline)) == 40
+    # What cannot be read whole replaces nothing.
+    [error] = pipeline.run(["boat"], rebuild=True).errors
+    assert "not rebuilt" in error
     assert len(contents(pipeline)) == 40
 
 

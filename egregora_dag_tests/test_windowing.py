@@ -297,7 +297,7 @@ TIMED = st.builds(
 )
 
 
-@given(chats(CROOKED), TIMED)
+@given(chats((*CROOKED, 900)), TIMED)
 @settings(deadline=None, max_examples=40)
 def test_windows_of_hours_and_days_hold_the_times_of_the_formula_on_the_chats_clock(
     engine: DuckDBPyConnection, chats: list[Chat], config: WindowConfig
@@ -469,3 +469,14 @@ def test_settings_that_make_no_windows_are_refused_by_name(
 ) -> None:
     with pytest.raises(EgregoraError, match=f"{name} is .*{said}"):
         WindowConfig(**{name: value})
+
+
+@pytest.mark.parametrize(("minutes", "windows"), [(74, [2, 1]), (75, [1, 1])])
+def test_what_stands_where_the_overlap_ends_lies_outside(
+    engine: DuckDBPyConnection, minutes: int, windows: list[int]
+) -> None:
+    start = datetime(2025, 6, 14, 10, tzinfo=UTC)
+    said = [Said(make_id(n), start + timedelta(minutes=n), "Ada", "hi") for n in (0, minutes)]
+    config = WindowConfig(1, "hours", 0.25)
+    rows = computed(engine, [Chat("a", "UTC", tuple(said))], config)
+    assert [row["message_count"] for row in rows] == windows

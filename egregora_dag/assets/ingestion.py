@@ -178,6 +178,8 @@ def _read(
         ids = scratch.execute("SELECT message_id::VARCHAR FROM imported ORDER BY position")
         imported.append((one, [id_ for (id_,) in ids.fetchall()]))
         timeline.add()
+    if rebuild and problems:
+        raise EgregoraError("\n".join([*problems, "So the chat was not rebuilt."]))
     table = f"changed_{number}"
     return _Read(imported, problems, table, timeline.changes(table, lambda: warehouse.read(own)))
 

@@ -1,4 +1,4 @@
-"""What people see in the UI before anything has run."""
+"""What people see in the UI: assets and their lineage, schedules, sensors, settings."""
 
 import dataclasses
 import json
@@ -10,6 +10,9 @@ import pytest
 
 from egregora_dag.windowing import WindowConfig
 from egregora_dag_tests.e2e.deployment import LOCATION, Deployment, asset_keys, warnings_of_ours
+
+# One worker runs all tests of the deployment, so that it is started once.
+pytestmark = pytest.mark.xdist_group("deployment")
 
 
 @pytest.fixture(scope="module")
