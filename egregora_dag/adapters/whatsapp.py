@@ -115,7 +115,8 @@ class _Words:
         "<Questo messaggio è stato modificato>",
     )
     call: tuple[str, ...] = (
-        r"(?:Missed|Silenced|Incoming|Outgoing)? ?(?:group )?(?:[Vv]oice|[Vv]ideo) call.*",
+        r"(?:Missed|Silenced|Incoming|Outgoing|Declined) (?:group )?(?:[Vv]oice|[Vv]ideo) call.*",
+        r"(?:Voice|Video) call(?:[.,] .*)?",
         r"(?:Chamada|Ligação) de (?:voz|vídeo).*",
         r"(?:Llamada|Videollamada) .*perdida.*",
         r"Verpasster (?:Sprach|Video)anruf.*",
@@ -160,15 +161,20 @@ FROM (SELECT line, regexp_extract(text, $header, $groups) AS h FROM lines)
 WHERE h.rest <> '' OR h.a <> ''
 """
 
-_ORDER = """
+# Dates that do not exist in an order, and steps back in time between those that do.
+_FAULTS = """
 WITH dated AS (
-  SELECT line, make_date(if(y < 100, 2000 + y, y), m, d) AS day FROM (
-    SELECT line, {y} AS y, {m} AS m, {d} AS d FROM headers)
-  WHERE m BETWEEN 1 AND 12 AND d BETWEEN 1 AND 28
+  SELECT line, m BETWEEN 1 AND 12 AND d BETWEEN 1 AND 31 AS possible,
+    (if(y < 100, 2000 + y, y) * 100 + m) * 100 + d AS day
+  FROM (SELECT line, {y} AS y, {m} AS m, {d} AS d FROM headers)
+), stepped AS (
+  SELECT day < lag(day) OVER (ORDER BY line) AS backwards FROM dated WHERE possible
 )
-SELECT count(*) FILTER (backwards) FROM (
-  SELECT day < lag(day) OVER (ORDER BY line) AS backwards FROM dated)
+SELECT (SELECT count(*) FROM dated WHERE NOT possible),
+  (SELECT count(*) FROM stepped WHERE backwards)
 """
+# A few lines that look like headers may be quoted from elsewhere.
+_MOST_IMPOSSIBLE: Final = 0.05
 
 # Continuation lines are joined only for the messages that have any.
 _BODIES = """
@@ -355,22 +361,23 @@ def _layout(file: ExportFile, scratch: DuckDBPyConnection) -> _Layout:
 
 def _date_order(file: ExportFile, scratch: DuckDBPyConnection) -> tuple[str, tuple[str, ...]]:
     """How dates are written, found from all of them; with a note where it remains a guess."""
-    largest = scratch.execute("SELECT max(a), max(b), max(width) FROM headers").fetchone()
-    first, second, width = largest or (0, 0, 0)
+    [headers, width] = scratch.execute("SELECT count(*), max(width) FROM headers").fetchone() or (
+        0,
+        0,
+    )
     if width == 4:
         return "year first", ()
-    if first > 12 and second > 12:
+    faults = {
+        order: scratch.execute(_FAULTS.format(**_ORDERS[order])).fetchone() or (0, 0)
+        for order in ("day first", "month first")
+    }
+    order = min(faults, key=lambda order: faults[order])
+    if faults[order][0] > _MOST_IMPOSSIBLE * headers:
         raise ExportError(
             file.path,
             "its dates follow no single order of day and month.",
             "Export the chat again from one phone; do not join files by hand.",
         )
-    if first > 12 or second > 12:
-        return ("day first" if first > 12 else "month first"), ()
-    backwards = {
-        order: (scratch.execute(_ORDER.format(**_ORDERS[order])).fetchone() or [0])[0]
-        for order in ("day first", "month first")
-    }
-    if len(set(backwards.values())) > 1:
-        return min(backwards, key=lambda order: backwards[order]), ()
-    return "day first", ("Dates fit both day first and month first; day first was taken.",)
+    if len(set(faults.values())) > 1:
+        return order, ()
+    return order, ("Dates fit both day first and month first; day first was taken.",)

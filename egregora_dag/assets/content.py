@@ -50,7 +50,9 @@ def documents(
             told = time.monotonic()
 
     for thread in known:
-        results.append(publish(warehouse, thread, writer, run_id=context.run.run_id, progress=progress))
+        results.append(
+            publish(warehouse, thread, writer, run_id=context.run.run_id, progress=progress)
+        )
         context.log.info(
             f"{thread.thread_id}: {results[-1].generated} written, {results[-1].reused} stood"
         )

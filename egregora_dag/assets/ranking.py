@@ -14,8 +14,11 @@ from egregora_dag.judges import JUDGES, Post, get_judge
 from egregora_dag.resources import Warehouse, memory_table
 
 # Follows the documents of any chat; unlike `eager`, it does not wait for the chats that have none.
+# A request settles only the changes before it: `since_last_handled` would forget those that come
+# between a request and the tick after it.
+_CHANGED = AutomationCondition.any_deps_updated()
 _WHEN_DOCUMENTS_CHANGED = (
-    AutomationCondition.any_deps_updated().since_last_handled()
+    _CHANGED.since(AutomationCondition.newly_requested() & ~_CHANGED)
     & ~AutomationCondition.any_deps_in_progress()
     & ~AutomationCondition.in_progress()
 )
