@@ -11,7 +11,7 @@ demo: $(READY)  ## Run the pipeline on the bundled sample.
 	$(BIN)/egregora-dag demo
 
 test: lint  ## Lint, then run the tests.
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

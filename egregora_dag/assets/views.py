@@ -14,7 +14,7 @@ from egregora_dag.database.schemas import CONTRACTS
 
 # A view shows its tables as they are: it is made once, and again when its definition changes.
 _WHEN_MISSING = (
-    AutomationCondition.missing() | AutomationCondition.code_version_changed()
+    AutomationCondition.missing().newly_true() | AutomationCondition.code_version_changed()
 ) & ~AutomationCondition.in_progress()
 
 

@@ -9,7 +9,7 @@ import click
 
 from egregora_dag.cli import home_option
 from egregora_dag.exceptions import EgregoraError
-from egregora_dag.instance import environment_of
+from egregora_dag.instance import dagster_instance, environment_of
 from egregora_dag.settings import Home
 
 
@@ -23,7 +23,9 @@ def dev(home: Home, host: str, port: int) -> None:
         raise EgregoraError(
             "The UI is not installed. Install it with `pip install 'egregora-dag[ui]'`."
         )
-    home.create()
+    # Makes Dagster's storage before two processes would at once.
+    with dagster_instance(home):
+        pass
     click.echo(f"http://{host}:{port} — drop exports into {home.inbox}", err=True)
     command = [sys.executable, "-m", "dagster", "dev", "-m", "egregora_dag.definitions"]
     finished = subprocess.run(  # noqa: S603 - this very program's own command
