@@ -17,6 +17,7 @@ What it reads of an asset's metadata:
 - `primary_key`, `not_null`: lists of columns; verified in the transaction that writes them.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -214,9 +215,9 @@ class _Handler(DbTypeHandler[Any]):
             table = table.select(*table_slice.columns)
         return self.loaded(table, connection)
 
+    @abstractmethod
     def loaded(self, table: ir.Table, connection: DuckDBPyConnection) -> Any:
         """The rows of an unbound table as this handler's type."""
-        raise NotImplementedError
 
     def _store_view(
         self, table_slice: TableSlice, obj: object, connection: DuckDBPyConnection

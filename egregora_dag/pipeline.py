@@ -15,12 +15,20 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from dagster import DagsterEvent, DagsterEventType, DagsterInstance, RunConfig
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    RunConfig,
+)
 
 from egregora_dag import inbox
 from egregora_dag.adapters import checked_timezone
 from egregora_dag.assets.common import THREADS
 from egregora_dag.assets.ingestion import threads_changed
+from egregora_dag.assets.views import view_assets
 from egregora_dag.automation import import_job, ranking_job, run_config_of
 from egregora_dag.database import threads as chats
 from egregora_dag.database.threads import Thread
@@ -33,6 +41,8 @@ from egregora_dag.windowing import WindowConfig
 # A step's name and its latest message.
 Progress = Callable[[str, str], None]
 _POLL_SECONDS = 0.3
+# What Dagster notes on a materialization of an asset that has a code version.
+CODE_VERSION_TAG = "dagster/code_version"
 
 
 @dataclass
@@ -179,7 +189,7 @@ class Pipeline:
         return outcome if outcome.errors else self.rank(outcome)
 
     def rank(self, outcome: Outcome | None = None) -> Outcome:
-        """Compare and rate posts, and make the views.
+        """Compare and rate posts, and make the views that are missing or defined anew.
 
         Args:
             outcome: What went wrong before, to add to.
@@ -188,8 +198,16 @@ class Pipeline:
             What went wrong, if anything.
         """
         outcome = outcome or Outcome()
-        self._execute(ranking_job.name, RunConfig(), outcome)
+        assets = [AssetKey(name) for name in ("comparisons", "elo_ratings")]
+        assets += [view.key for view in view_assets if not self._is_made(view)]
+        self._execute(ranking_job.name, RunConfig(), outcome, asset_selection=assets)
         return outcome
+
+    def _is_made(self, view: AssetsDefinition) -> bool:
+        """Whether a view was made as it is defined now."""
+        event = self.instance.get_latest_materialization_event(view.key)
+        tags = event.asset_materialization.tags if event and event.asset_materialization else {}
+        return (tags or {}).get(CODE_VERSION_TAG) == view.code_versions_by_key[view.key]
 
     def _ranges(self, keys: Sequence[str], known: Mapping[str, Thread]) -> Iterator[list[str]]:
         """The chats in stretches that one run can take: next to each other, windowed alike."""
