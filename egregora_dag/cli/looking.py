@@ -89,7 +89,9 @@ def status(home: Home) -> None:
             when = _time(event.timestamp) if event else "never" if name in applying else ""
             label = name if kind == "BASE TABLE" else f"{name} (view)"
             rows.append((label, count[0], when, _checks(instance, name, applying)))
-    print_table(("table", "rows", "materialized", "checks"), rows, title=str(home.database))
+    print_table(
+        ("table", "rows", "materialized", "checks"), rows, title=str(home.database), counts=True
+    )
 
 
 _RELATIONS = """

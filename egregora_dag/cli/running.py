@@ -146,7 +146,7 @@ def _counts(pipeline: Pipeline) -> dict[str, int]:
 def _show_counts(before: dict[str, int], after: dict[str, int], chats: int, seconds: float) -> None:
     rows = [(name, rows, rows - before[name]) for name, rows in after.items()]
     title = f"{chats} chat{'' if chats == 1 else 's'} in {seconds:.1f} s"
-    print_table(("table", "rows", "new"), rows, title=title)
+    print_table(("table", "rows", "new"), rows, title=title, counts=True)
 
 
 def _show_posts(pipeline: Pipeline, *, show_post: bool) -> None:

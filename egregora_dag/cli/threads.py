@@ -36,7 +36,9 @@ def list_threads(home: Home) -> None:
     existing_database(home)
     with Pipeline.open(home) as pipeline, pipeline.warehouse.transaction() as connection:
         rows = connection.execute(_LISTED).fetchall()
-    print_table(("key", "title", "source", "time zone", "messages", "first", "last"), rows)
+    print_table(
+        ("key", "title", "source", "time zone", "messages", "first", "last"), rows, counts=True
+    )
 
 
 @threads.command()
@@ -48,7 +50,11 @@ def imports(key: str, home: Home) -> None:
     with Pipeline.open(home) as pipeline, pipeline.warehouse.transaction() as connection:
         chats.get_thread(connection, key)
         rows = connection.execute(_IMPORTS, [key]).fetchall()
-    print_table(("import", "file", "lines", "messages", "system", "continuation", "rejected"), rows)
+    print_table(
+        ("import", "file", "lines", "messages", "system", "continuation", "rejected"),
+        rows,
+        counts=True,
+    )
 
 
 @threads.command()
@@ -137,5 +143,5 @@ def forget(home: Home, key: str | None, author: str | None, yes: bool) -> None:
             removed = pipeline.forget_thread(key or "")
             outcome = pipeline.rank()
     rows = [(table, count) for table, count in removed.items() if count]
-    print_table(("table", "rows removed"), rows)
+    print_table(("table", "rows removed"), rows, counts=True)
     finish(outcome)
