@@ -81,7 +81,11 @@ def put(inbox: Path, placement: Placement) -> Path:
         placement.file.path.open("rb") as source,
         NamedTemporaryFile(dir=folder, prefix=".", delete=False) as copy,
     ):
-        shutil.copyfileobj(source, copy)
+        try:
+            shutil.copyfileobj(source, copy)
+        except OSError:
+            Path(copy.name).unlink()
+            raise
     return Path(copy.name).replace(target)
 
 

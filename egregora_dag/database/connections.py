@@ -45,7 +45,7 @@ _registry = threading.Lock()
 
 def _database(path: Path) -> _Database:
     with _registry:
-        return _databases.setdefault(path, _Database())
+        return _databases.setdefault(path.resolve(), _Database())
 
 
 def open_waiting(
@@ -107,7 +107,6 @@ def connect(
     Raises:
         DatabaseLockedError: Another process held the file for the whole time.
     """
-    path = path.absolute()
     database = _database(path)
     with database.opening:
         if database.instance is None:
@@ -133,7 +132,7 @@ def transaction(
 
     The transaction is committed at the end of the block and rolled back when it raises.
     """
-    with _database(path.absolute()).writing, connect(path, config=config, timeout=timeout) as con:
+    with _database(path).writing, connect(path, config=config, timeout=timeout) as con:
         con.begin()
         try:
             yield con

@@ -134,3 +134,8 @@ def test_a_copy_of_the_file_is_as_good(warehouse: Warehouse, tmp_path: Path) -> 
     copy = tmp_path / "copy of it.duckdb"
     shutil.copy(warehouse.path, copy)
     assert pending_migrations(copy) == []
+
+
+def test_a_migration_that_was_released_is_never_changed() -> None:
+    released = {1: "74282a8c48778b7be96e87557ef44e52976ee98ddf0c345b3e0ae934c605454e"}
+    assert {m.version: m.checksum for m in all_migrations()} == released
