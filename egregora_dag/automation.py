@@ -97,6 +97,7 @@ def inbox_sensor(
     seen = exports.look(inbox.path, before)
     patient = Warehouse(database=warehouse.database, lock_timeout=_SENSOR_LOCK_TIMEOUT)
     patient.setup_for_execution(None)
+    arrived = False
     for name in [name for name, file in seen.items() if exports.is_new(file)]:
         try:
             found = exports.sorted_in(inbox.path, inbox.path / name)
@@ -106,6 +107,7 @@ def inbox_sensor(
             continue
         with patient.transaction() as connection:
             exports.register(connection, found)
+        arrived = True
         seen |= {
             str(place.file.path.relative_to(inbox.path)): exports.settled(place.file)
             for place in found
@@ -118,7 +120,7 @@ def inbox_sensor(
     return SensorResult(
         run_requests=requests,
         dynamic_partitions_requests=[THREADS.build_add_request(keys)],
-        asset_events=[threads_changed()],
+        asset_events=[threads_changed()] if arrived else [],
     )
 
 

@@ -25,14 +25,16 @@ from dagster import (
 )
 
 from egregora_dag import inbox
-from egregora_dag.adapters import checked_timezone
+from egregora_dag.adapters import ExportError, checked_timezone
 from egregora_dag.assets.common import THREADS
 from egregora_dag.assets.ingestion import threads_changed
 from egregora_dag.assets.views import view_assets
 from egregora_dag.automation import import_job, ranking_job, run_config_of
 from egregora_dag.database import threads as chats
 from egregora_dag.database.threads import Thread
+from egregora_dag.database.writing import stored_schema
 from egregora_dag.definitions import definitions_of
+from egregora_dag.exceptions import EgregoraError
 from egregora_dag.instance import dagster_instance
 from egregora_dag.resources import Warehouse
 from egregora_dag.settings import Home
@@ -148,13 +150,25 @@ class Pipeline:
                     chats.set_timezone(connection, thread, timezone)
         return self._arrived(registered)
 
-    def sort_inbox(self) -> list[str]:
-        """Sort in what people put at the inbox's top level; returns the keys of those chats."""
-        files = [path for path in sorted(self.home.inbox.iterdir()) if inbox.is_export(path)]
-        found = [place for path in files for place in inbox.sorted_in(self.home.inbox, path)]
+    def sort_inbox(self) -> tuple[list[str], list[str]]:
+        """Sort in what people put into the inbox, and register the chats that are new.
+
+        Returns:
+            Keys of those chats, and why files could not be sorted in.
+        """
+        known = {origin for thread in self.threads().values() for origin in thread.origins}
+        found, problems = [], []
+        for name in inbox.look(self.home.inbox, {}):
+            path = self.home.inbox / name
+            if path.parent.name in known and path.parent != self.home.inbox:
+                continue
+            try:
+                found += inbox.sorted_in(self.home.inbox, path)
+            except ExportError as error:
+                problems.append(str(error))
         with self.warehouse.transaction() as connection:
             registered = inbox.register(connection, found)
-        return self._arrived(registered)
+        return self._arrived(registered), problems
 
     def _arrived(self, registered: Mapping[str, Thread]) -> list[str]:
         """Make chats partitions, and tell Dagster that `threads` has changed."""
@@ -180,6 +194,8 @@ class Pipeline:
         """
         outcome = Outcome()
         known = self.threads()
+        # Where Dagster's storage was lost, the database still knows the chats.
+        self.instance.add_dynamic_partitions(THREADS.name or "", list(known))
         for chosen in self._ranges(keys, known):
             ends = {"start": chosen[0], "end": chosen[-1]}
             tags = {f"dagster/asset_partition_range_{end}": key for end, key in ends.items()}
@@ -205,6 +221,10 @@ class Pipeline:
 
     def _is_made(self, view: AssetsDefinition) -> bool:
         """Whether a view was made as it is defined now."""
+        name = view.key.path[-1]
+        with self.warehouse.transaction() as connection:
+            if stored_schema(connection, name) is None:
+                return False
         event = self.instance.get_latest_materialization_event(view.key)
         tags = event.asset_materialization.tags if event and event.asset_materialization else {}
         return (tags or {}).get(CODE_VERSION_TAG) == view.code_versions_by_key[view.key]
@@ -236,6 +256,9 @@ class Pipeline:
             )
         for event in result.filter_events(lambda event: event.is_step_failure):
             outcome.errors.append(f"{event.step_key}: {_message(event)}")
+        if not result.success and not outcome.errors:
+            failures = result.filter_events(lambda event: event.is_job_failure)
+            outcome.errors += [f"{job_name}: {event.message}" for event in failures]
         for check in result.get_asset_check_evaluations():
             if not check.passed:
                 kind = (
@@ -303,12 +326,14 @@ class Pipeline:
         """
         with self.warehouse.transaction() as connection:
             known = chats.all_threads(connection)
-            chosen = keys or chats.threads_of_author(connection, author)
+            wanted = [chats.get_thread(connection, key).thread_id for key in keys or known]
+            wrote = chats.threads_of_author(connection, author)
+            chosen = [key for key in wrote if key in wanted]
             removed = chats.forget_author(connection, author, chosen)
         for key in chosen:
             for origin in known[key].origins:
                 inbox.remove(self.home.inbox / origin)
-        return list(chosen), removed
+        return chosen, removed
 
     def undo_import(self, import_id: uuid.UUID) -> tuple[str, int]:
         """Remove the messages that only this import brought, and its file from the inbox.
@@ -332,7 +357,10 @@ class Pipeline:
 
         Raises:
             ThreadNotFoundError: There is no such chat.
+            EgregoraError: Both are the same.
         """
+        if source == target:
+            raise EgregoraError(f"{source} cannot be merged into itself. Name two chats.")
         with self.warehouse.transaction() as connection:
             chats.merge_threads(
                 connection,

@@ -83,10 +83,12 @@ def publish(
     known = _known_signatures(warehouse, thread)
     missing = [work for work in works if work.signature not in known]
     keep = _Keeper(warehouse, thread, writer, run_id)
-    for done, result in enumerate(_written(warehouse, thread, writer, missing), 1):
-        keep.add(*result)
-        progress(done, len(missing))
-    keep.store()
+    try:
+        for done, result in enumerate(_written(warehouse, thread, writer, missing), 1):
+            keep.add(*result)
+            progress(done, len(missing))
+    finally:
+        keep.store()
     rows = _documents(warehouse, thread, writer, works)
     return Published(rows, generated=len(missing), reused=len(works) - len(missing))
 

@@ -31,7 +31,7 @@ class WarehouseIOManager(DuckDBIbisIOManager):
 
     def create_io_manager(self, context: object) -> DbIOManager:
         """The IO manager, once the database has its tables."""
-        ensure_schema(Path(self.database))
+        ensure_schema(Path(self.database), timeout=self.lock_timeout)
         return super().create_io_manager(context)
 
 
@@ -55,7 +55,7 @@ class Warehouse(ConfigurableResource[None]):
 
     def setup_for_execution(self, context: object) -> None:
         """Give a new database its tables."""
-        ensure_schema(self.path)
+        ensure_schema(self.path, timeout=self.lock_timeout)
 
     def read(self, expression: ir.Table) -> pa.Table:
         """The rows of an unbound expression.

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from egregora_dag.database.schemas import CONTRACTS
+from egregora_dag.exceptions import EgregoraError
 from egregora_dag.pipeline import Outcome, Pipeline
 from egregora_dag.settings import Home
 
@@ -300,3 +301,76 @@ def test_no_text_and_no_name_reaches_dagsters_storage(pipeline: Pipeline, tmp_pa
         if path.is_file():
             content = path.read_bytes()
             assert not re.search(rb"Wellington-Smythe|Quillfeather|varnish", content), path
+
+
+def test_posts_that_name_a_forgotten_author_are_written_again(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    # Nobody called Bo writes on the second day, but he is talked about.
+    talk = "".join(
+        f"09/05/2025, 1{turn}:00 - {who}: Has Bo paid for plank number {turn} of the boat shed?\n"
+        for turn, who in enumerate(("Ana", "Cy", "Dee", "Ana", "Cy", "Dee"))
+    )
+    imported(pipeline, export(tmp_path, chat(0, 2) + talk))
+    posts = "SELECT count(*) FROM top_posts"
+    before = query(pipeline, posts)
+    keys, _ = pipeline.forget_author("Bo")
+    assert pipeline.run(keys).succeeded
+    assert query(pipeline, posts) == before
+
+
+def test_forgetting_nobody_removes_nothing(pipeline: Pipeline, tmp_path: Path) -> None:
+    imported(pipeline, export(tmp_path, chat(0, 2)))
+    before = everything(pipeline)
+    assert pipeline.forget_author("Nobody", ["boat"])[0] == []
+    with pytest.raises(EgregoraError, match="no chat 'ship'"):
+        pipeline.forget_author("Ana", ["ship"])
+    with pytest.raises(EgregoraError, match="merged into itself"):
+        pipeline.merge_threads("boat", "boat")
+    assert everything(pipeline) == before
+    assert list((pipeline.home.inbox / "boat").iterdir())
+
+
+def test_what_waits_in_the_inbox_is_sorted_in_though_one_file_is_broken(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    export(pipeline.home.inbox, "nothing of a chat", "aaa.bin")
+    export(pipeline.home.inbox, chat(0, 2))
+    export(pipeline.home.inbox / "kite", chat(2, 4), "WhatsApp Chat with Kite.txt")
+    keys, problems = pipeline.sort_inbox()
+    assert sorted(keys) == ["boat", "kite"]
+    assert len(problems) == 1
+    assert "aaa.bin" in problems[0]
+    assert pipeline.run(keys).succeeded
+    assert len(contents(pipeline)) == 40
+
+
+def test_a_merged_chats_table_keeps_its_own_ids(pipeline: Pipeline, tmp_path: Path) -> None:
+    rows = [f"2025-01-0{day}T10:00:00Z,Ana,hello {day},{{}}" for day in (1, 2, 3)]
+    head = "timestamp,author,content,thread_id\n"
+    both = head + "\n".join(row.format(key) for key in ("east", "west") for row in rows)
+    imported(pipeline, export(tmp_path, both, "both.csv"))
+    pipeline.merge_threads("west", "east")
+    assert pipeline.run(["east"]).succeeded
+    assert len(contents(pipeline)) == 6
+    newer = both + "\n2025-01-04T10:00:00Z,Ana,hello 4,west\n"
+    imported(pipeline, export(tmp_path / "newer", newer, "both.csv"))
+    assert len(contents(pipeline)) == 7
+
+
+def test_a_run_that_fails_outside_of_a_step_is_no_success(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    keys = pipeline.add([export(tmp_path, chat(0, 1))])
+    with pipeline.warehouse.transaction() as connection:
+        connection.execute("UPDATE schema_migrations SET version = 99")
+    outcome = pipeline.run(keys)
+    assert not outcome.succeeded
+
+
+def test_dagsters_storage_may_be_lost(pipeline: Pipeline, tmp_path: Path) -> None:
+    imported(pipeline, export(tmp_path, chat(0, 2)))
+    pipeline.instance.delete_dynamic_partition("threads", "boat")
+    export(pipeline.home.inbox / "boat", chat(2, 4), "later.txt")
+    assert pipeline.run(["boat"]).succeeded
+    assert len(contents(pipeline)) == 40

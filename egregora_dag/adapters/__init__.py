@@ -10,6 +10,7 @@ from egregora_dag.adapters.importing import (
     Imported,
     checked_timezone,
     import_file,
+    import_id_of,
     scratch_database,
     thread_key,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "adapter_for",
     "checked_timezone",
     "import_file",
+    "import_id_of",
     "read_export",
     "scratch_database",
     "thread_key",

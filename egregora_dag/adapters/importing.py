@@ -152,7 +152,7 @@ def import_file(
     scratch.execute(
         _IMPORT,
         {
-            "keeps_ids": chat == thread,
+            "keeps_ids": chat == (origin or thread),
             "source": adapter.source,
             "origin": origin or thread,
             "thread": thread,
@@ -169,7 +169,7 @@ def import_file(
         scratch.execute(f'DROP TABLE "{name}"')
     sha256 = file.sha256()
     return Imported(
-        import_id=make_id("import", thread, sha256),
+        import_id=import_id_of(origin or thread, sha256),
         thread_id=thread,
         file=file.path.name,
         sha256=sha256,
@@ -178,6 +178,11 @@ def import_file(
         system=system,
         first=first,
     )
+
+
+def import_id_of(origin: str, sha256: str) -> UUID:
+    """The id of an import: what was read of a file for the chat that its ids are made with."""
+    return make_id("import", origin, sha256)
 
 
 def _tables(scratch: DuckDBPyConnection) -> set[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 from dagster import (
@@ -28,6 +29,7 @@ from egregora_dag.adapters import (
     Imported,
     adapter_for,
     import_file,
+    import_id_of,
     scratch_database,
     thread_key,
 )
@@ -163,18 +165,18 @@ def _read(
     own = messages.filter(messages.thread_id == thread.thread_id)
     stored = own.select("message_id", "position", "timestamp")
     timeline = Timeline(scratch, warehouse.read(stored.limit(0) if rebuild else stored))
-    seen = set() if rebuild else _imported_digests(warehouse, thread)
+    seen = set() if rebuild else _known_imports(warehouse, thread)
     imported, problems = [], []
     for origin, path in files:
         try:
             file = ExportFile.open(path)
-            if (digest := file.sha256()) in seen:
+            if import_id_of(origin, file.sha256()) in seen:
                 continue
             one = _import(scratch, file, thread, origin)
         except ExportError as error:
             problems.append(str(error))
             continue
-        seen.add(digest)
+        seen.add(one.import_id)
         ids = scratch.execute("SELECT message_id::VARCHAR FROM imported ORDER BY position")
         imported.append((one, [id_ for (id_,) in ids.fetchall()]))
         timeline.add()
@@ -199,11 +201,11 @@ def _import(scratch: DuckDBPyConnection, file: ExportFile, thread: Thread, origi
     )
 
 
-def _imported_digests(warehouse: Warehouse, thread: Thread) -> set[str]:
-    """Digests of the files that were read into a chat."""
+def _known_imports(warehouse: Warehouse, thread: Thread) -> set[UUID]:
+    """Ids of the imports of a chat."""
     imports = IMPORTS.table()
     own = imports.filter(imports.thread_id == thread.thread_id)
-    return set(warehouse.read(own.select("sha256"))["sha256"].to_pylist())
+    return {UUID(row["import_id"]) for row in warehouse.rows(own.select("import_id"))}
 
 
 def _import_rows(read: Sequence[_Read]) -> pa.Table:

@@ -40,6 +40,8 @@ def sql(query: str, home: Home, format_: str) -> None:
             result = connection.execute(query)
         except duckdb.Error as error:
             raise EgregoraError(str(error)) from error
+        if result is None:
+            raise EgregoraError("The query is empty. Write one, such as SELECT * FROM top_posts.")
         names = [column[0] for column in result.description or []]
         rows = _rows(result)
         if format_ == "csv":

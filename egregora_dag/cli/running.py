@@ -87,15 +87,17 @@ def _run(
 ) -> None:
     started = time.monotonic()
     with progress_shown() as progress, Pipeline.open(home, progress=progress) as pipeline:
+        problems: list[str] = []
         if exports:
             keys = pipeline.add(
                 exports, title=title, timezone=timezone, source=source, windows=windows
             )
         else:
-            pipeline.sort_inbox()
+            _, problems = pipeline.sort_inbox()
             keys = list(pipeline.threads())
         before = _counts(pipeline)
         outcome = pipeline.run(keys, rebuild=rebuild)
+        outcome.failed_checks += problems
         after = _counts(pipeline)
     _show_counts(before, after, len(keys), time.monotonic() - started)
     if not outcome.errors:

@@ -127,7 +127,7 @@ def forget(home: Home, key: str | None, author: str | None, yes: bool) -> None:
     Ratings stay: they hold ids and numbers. Files outside the home, such as the exports on your
     phone, are yours to remove.
     """
-    if not key and not author:
+    if (not key and not author) or author == "":
         raise click.UsageError("Name what to forget with --thread, --author, or both.")
     existing_database(home)
     what = f"{author} in {key or 'all chats'}" if author else f"the chat {key}"

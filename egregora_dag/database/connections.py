@@ -86,7 +86,8 @@ def open_waiting(
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not cryptography
         pause = min(pause * 1.5, 0.5)
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    connection.execute("SET GLOBAL memory_limit = ?", [settings.memory_limit()])
+    if "memory_limit" not in config:
+        connection.execute("SET GLOBAL memory_limit = ?", [settings.memory_limit()])
     return connection
 
 

@@ -258,10 +258,9 @@ def forget_author(
         "generations": _deleted(
             connection,
             f"""
-            DELETE FROM generations WHERE {of_them} AND (contains(subject, $author)
-              OR (signature, item) IN (
-                SELECT (signature, item) FROM generations, json_tree(output)
-                WHERE {of_them} AND contains(atom->>'$', $author)))
+            DELETE FROM generations WHERE signature IN (
+              SELECT signature FROM generations, json_tree(output)
+              WHERE {of_them} AND (contains(subject, $author) OR contains(atom->>'$', $author)))
             """,  # noqa: S608
             values,
         ),

@@ -112,14 +112,18 @@ def run_migrations(db_path: Path) -> list[Migration]:
         applied.append(migration)
 
 
-def ensure_schema(db_path: Path) -> None:
+def ensure_schema(db_path: Path, *, timeout: float | None = None) -> None:
     """Give an empty or missing database its tables; refuse one with another version of them.
+
+    Args:
+        db_path: The database file.
+        timeout: Seconds to wait for another process, `$EGREGORA_LOCK_TIMEOUT` or 120 when None.
 
     Raises:
         DatabaseVersionError: The file is older or newer than this code.
         DatabaseLockedError: Another process held the file.
     """
-    with connections.connect(db_path) as connection:
+    with connections.connect(db_path, timeout=timeout) as connection:
         found = schema_version(connection)
     if found == 0:
         run_migrations(db_path)
