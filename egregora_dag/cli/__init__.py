@@ -60,7 +60,7 @@ home_option = click.option(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done; 1 failed, nothing stored was lost; 2 wrong usage; 3 done, but a "
-    "file could not be read or a check failed.",
+    "file could not be read.",
 )
 @click.version_option(package_name="egregora-dag")
 def cli() -> None:
