@@ -2,7 +2,7 @@
 
 The inbox sensor runs messages, imports, windows and documents of the chats that have new files.
 Comparisons and ratings follow by their automation conditions, and by a daily schedule that catches
-up. Views are made when they are missing.
+up. Views are made when they are missing, and again with the daily schedule.
 """
 
 import json

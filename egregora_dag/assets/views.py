@@ -12,7 +12,7 @@ from egregora_dag.assets.common import RETRY
 from egregora_dag.database import views
 from egregora_dag.database.schemas import CONTRACTS
 
-# A view shows its tables as they are: it is made once, and again when its definition changes.
+# A view shows its tables as they are: no change of theirs asks for it, only one of its definition.
 _WHEN_MISSING = (
     AutomationCondition.missing().newly_true() | AutomationCondition.code_version_changed()
 ) & ~AutomationCondition.in_progress()
