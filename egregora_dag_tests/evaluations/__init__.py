@@ -1,0 +1,1 @@
+"""How well what is inferred agrees with what people annotated."""
