@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format dev bench torture clean
+.PHONY: demo test lint format dev docs bench torture clean
 
 demo: $(READY)  ## Run the pipeline on the bundled sample.
 	$(BIN)/egregora-dag demo
@@ -25,6 +25,9 @@ format: $(READY)
 dev: $(READY)  ## Serve the UI on 127.0.0.1:3000.
 	$(BIN)/egregora-dag dev
 
+docs: $(READY)  ## Build the documentation in site/.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 bench: $(READY)  ## Measure speed and memory against peers.
 	$(BIN)/python -m egregora_dag_tests.benchmarks
 
@@ -32,10 +35,10 @@ torture: $(READY)  ## The tests that take long.
 	$(BIN)/pytest -m torture --timeout 7200
 
 clean:  ## Remove the virtual environment, caches and the home.
-	rm -rf $(VENV) .egregora dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .egregora dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The constraints hold for what builds the package, too.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable '.[dev]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
 	touch $@

@@ -2,7 +2,8 @@
 
 The inbox sensor runs messages, imports, windows and documents of the chats that have new files.
 Comparisons and ratings follow by their automation conditions, and by a daily schedule that catches
-up. Views are made when they are missing, and again with the daily schedule.
+up. Reply links follow the messages of their chat by a condition of theirs, as inferring them takes
+longer than all else. Views are made when they are missing, and again with the daily schedule.
 """
 
 import json
@@ -44,10 +45,15 @@ import_job = define_asset_job(
     _CHAT_ASSETS,
     description="Reads new exports of chats and writes about them.",
 )
+links_job = define_asset_job(
+    "link_replies",
+    AssetSelection.assets("reply_links"),
+    description="Infers which message answers which.",
+)
 ranking_job = define_asset_job(
     "rank_posts", _GLOBAL_ASSETS, description="Compares and rates posts, and makes the views."
 )
-jobs: Final = [import_job, ranking_job]
+jobs: Final = [import_job, links_job, ranking_job]
 
 daily_ranking = ScheduleDefinition(
     name="daily_ranking",
@@ -59,9 +65,10 @@ daily_ranking = ScheduleDefinition(
 
 follow_documents = AutomationConditionSensorDefinition(
     "follow_documents",
-    target=_GLOBAL_ASSETS,
+    target=_GLOBAL_ASSETS | AssetSelection.assets("reply_links"),
     default_status=DefaultSensorStatus.RUNNING,
-    description="Ranks posts when documents changed; makes views that are missing.",
+    description="Ranks posts when documents changed, links replies when messages did, and makes "
+    "views that are missing.",
 )
 
 

@@ -18,9 +18,9 @@ from dagster import (
     multi_asset_check,
 )
 
-from egregora_dag import ranking
 from egregora_dag.database import connections
 from egregora_dag.database.contracts import Contract, differences
+from egregora_dag.database.elo import replayed
 from egregora_dag.database.schemas import (
     COMPARISONS,
     CONTRACTS,
@@ -28,19 +28,23 @@ from egregora_dag.database.schemas import (
     ELO_RATINGS,
     IMPORTS,
     MESSAGES,
+    REPLY_LINKS,
     WINDOWS,
     WINNERS,
 )
-from egregora_dag.database.writing import (
-    EXAMPLES,
-    repeated_keys,
-    shown_keys,
-    stored_schema,
-    unresolved,
-)
+from egregora_dag.database.tables import stored_schema
+from egregora_dag.database.writing import EXAMPLES, repeated_keys, shown_keys, unresolved
 from egregora_dag.resources import Warehouse
 
-CHECKED: Final = (MESSAGES, IMPORTS, WINDOWS, DOCUMENTS, COMPARISONS, ELO_RATINGS)
+CHECKED: Final = (
+    MESSAGES,
+    IMPORTS,
+    REPLY_LINKS,
+    WINDOWS,
+    DOCUMENTS,
+    COMPARISONS,
+    ELO_RATINGS,
+)
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,7 @@ def _replay(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
     initial = dict(zip(posts, stored["initial_rating"].to_pylist(), strict=True))
     ratings = dict(zip(posts, stored["rating"].to_pylist(), strict=True))
     games = zip(*(columns[name].to_pylist() for name in columns.column_names), strict=True)
-    expected = ranking.replayed(games, initial)
+    expected = replayed(games, initial)
     wrong = sorted(
         post for post in expected.keys() | ratings if expected.get(post) != ratings.get(post)
     )

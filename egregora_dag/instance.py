@@ -15,10 +15,26 @@ def environment_of(home: Home) -> dict[str, str]:
 
 
 @contextmanager
-def dagster_instance(home: Home) -> Iterator[DagsterInstance]:
-    """The instance whose runs and events are kept in the home; made when missing."""
+def dagster_instance(home: Home, *, share: bool = True) -> Iterator[DagsterInstance]:
+    """The instance whose runs and events are kept in the home; made when missing.
+
+    Args:
+        home: The home.
+        share: Processes that this one starts find the home too.
+
+    Yields:
+        The instance.
+    """
     home.create()
+    before = dict(os.environ)
     # dagster.yaml names its folders by environment variable.
     os.environ |= environment_of(home)
-    with DagsterInstance.from_config(str(home.dagster)) as instance:
+    try:
+        instance = DagsterInstance.from_config(str(home.dagster))
+    finally:
+        if not share:
+            for name in environment_of(home):
+                os.environ.pop(name)
+                os.environ |= {name: before[name]} if name in before else {}
+    with instance:
         yield instance

@@ -50,15 +50,8 @@ from pydantic import Field
 from egregora_dag.database import connections
 from egregora_dag.database.contracts import WRITE_MODES, Contract, WriteMode, inferred_contract
 from egregora_dag.database.exceptions import DatabaseError, TableNotFoundError
-from egregora_dag.database.writing import (
-    Dimension,
-    Slice,
-    Written,
-    backend_of,
-    stored_schema,
-    write_rows,
-    write_view,
-)
+from egregora_dag.database.tables import backend_of, stored_schema
+from egregora_dag.database.writing import Dimension, Slice, Written, write_rows, write_view
 
 Context = InputContext | OutputContext
 

@@ -29,10 +29,10 @@ from egregora_dag.adapters import ExportError, checked_timezone
 from egregora_dag.assets.common import THREADS
 from egregora_dag.assets.ingestion import threads_changed
 from egregora_dag.assets.views import view_assets
-from egregora_dag.automation import import_job, ranking_job, run_config_of
+from egregora_dag.automation import import_job, links_job, ranking_job, run_config_of
 from egregora_dag.database import threads as chats
+from egregora_dag.database.tables import stored_schema
 from egregora_dag.database.threads import Thread
-from egregora_dag.database.writing import stored_schema
 from egregora_dag.definitions import definitions_of
 from egregora_dag.exceptions import EgregoraError
 from egregora_dag.instance import dagster_instance
@@ -182,12 +182,13 @@ class Pipeline:
         with self.warehouse.transaction() as connection:
             return chats.all_threads(connection)
 
-    def run(self, keys: Sequence[str], *, rebuild: bool = False) -> Outcome:
+    def run(self, keys: Sequence[str], *, rebuild: bool = False, links: bool = False) -> Outcome:
         """Read what is new of these chats, write about it, and rank all posts.
 
         Args:
             keys: Keys of the chats.
             rebuild: Replace the chats by what the files in their inbox say.
+            links: Infer which message answers which, too.
 
         Returns:
             What went wrong, if anything.
@@ -202,6 +203,8 @@ class Pipeline:
             partition = {"partition_key": chosen[0]} if len(chosen) == 1 else {"tags": tags}
             config = run_config_of(known[chosen[0]], rebuild=rebuild)
             self._execute(import_job.name, config, outcome, **partition)
+            if links and not outcome.errors:
+                self._execute(links_job.name, RunConfig(), outcome, **partition)
         return outcome if outcome.errors else self.rank(outcome)
 
     def rank(self, outcome: Outcome | None = None) -> Outcome:

@@ -8,9 +8,7 @@ a document whose window is gone is superseded, not deleted.
 import datetime as dt
 import hashlib
 import json
-import re
 import time
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,16 +19,17 @@ import pyarrow as pa
 
 from egregora_dag.database.functions import to_local
 from egregora_dag.database.identifiers import SEPARATOR, make_id
+from egregora_dag.database.repository import slug_of
 from egregora_dag.database.schemas import DOCUMENTS, GENERATIONS, MESSAGES, WINDOWS
+from egregora_dag.database.tables import memory_table
 from egregora_dag.database.threads import Thread
 from egregora_dag.people import people_of, signatures_of_authors
-from egregora_dag.resources import Warehouse, memory_table
+from egregora_dag.resources import Warehouse
 from egregora_dag.writers import Draft, Message, Window, Writer
 
 # Messages read at a time, and seconds of writing after which the results are stored.
 _CHUNK: Final = 20_000
 _SECONDS: Final = 2.0
-_NOT_IN_SLUG: Final = re.compile(r"[\W_]+")
 _KEPT_STATUSES: Final = ("draft", "archived")
 
 
@@ -330,7 +329,7 @@ def _document(
         "thread_id": thread.thread_id,
         "window_id": work.window and work.window["window_id"],
         "subject": work.author,
-        "slug": f"{_slug(draft['title'])}-{document_id[:8]}",
+        "slug": f"{slug_of(draft['title'])}-{document_id[:8]}",
         **{name: draft[name] for name in ("title", "summary", "content", "authors", "tags")},
         "date": dt.date.fromisoformat(draft["date"]),
         "status": status if status in _KEPT_STATUSES else "published",
@@ -338,9 +337,3 @@ def _document(
         "model": row["model"],
         "signature": row["signature"],
     }
-
-
-def _slug(title: str) -> str:
-    """The title's words, lower case, joined by `-`, without marks on letters."""
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    return _NOT_IN_SLUG.sub("-", plain).strip("-")[:60].strip("-") or "document"

@@ -1,11 +1,6 @@
-"""Comparisons → ratings: the Elo system, and which posts to compare next.
-
-The formula is Elo's: the expected score of A against B is 1 / (1 + 10^((R_B - R_A) / 400)), and a
-rating moves by K times the score less the expected one (A. Elo, The Rating of Chessplayers, 1978).
-"""
+"""Comparisons → ratings, and which posts to compare next; the formula is in `database.elo`."""
 
 import datetime as dt
-import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,59 +10,13 @@ from typing import Any, Final
 import ibis
 import ibis.expr.types as ir
 
+from egregora_dag.database.elo import INITIAL_RATING, K_FACTOR, updated_ratings
 from egregora_dag.database.identifiers import make_id
 from egregora_dag.database.schemas import ELO_RATINGS
-from egregora_dag.judges.protocol import Judge, Post, Winner
+from egregora_dag.judges.protocol import Judge, Post
 
-INITIAL_RATING: Final = 1500.0
-K_FACTOR: Final = 32.0
-_SCORES: Final[Mapping[Winner, float]] = {"a": 1.0, "b": 0.0, "tie": 0.5}
 # How far to look for a partner among the posts of similar rating.
 _REACH: Final = 32
-
-
-def expected_score(rating: float, opponent: float) -> float:
-    """The score, between 0 and 1, that a rating lets expect against an opponent's."""
-    return 1.0 / (1.0 + math.pow(10.0, (opponent - rating) / 400.0))
-
-
-def updated_ratings(
-    rating_a: float, rating_b: float, winner: Winner, k_factor: float = K_FACTOR
-) -> tuple[float, float]:
-    """Both ratings after a comparison.
-
-    Args:
-        rating_a: Elo of a before.
-        rating_b: Elo of b before.
-        winner: Which won.
-        k_factor: How much a comparison moves a rating.
-
-    Returns:
-        Elo of a and of b after it.
-    """
-    score = _SCORES[winner]
-    after_a = rating_a + k_factor * (score - expected_score(rating_a, rating_b))
-    after_b = rating_b + k_factor * ((1.0 - score) - expected_score(rating_b, rating_a))
-    return after_a, after_b
-
-
-def replayed(
-    comparisons: Iterable[tuple[str, str, Winner, float]], initial: Mapping[str, float]
-) -> dict[str, float]:
-    """The ratings that comparisons lead to, one after another.
-
-    Args:
-        comparisons: post_a, post_b, winner and K factor, by sequence.
-        initial: The ratings that posts start from, where that is not 1500.
-
-    Returns:
-        Rating by post.
-    """
-    ratings = dict(initial)
-    for a, b, winner, k_factor in comparisons:
-        before = ratings.get(a, INITIAL_RATING), ratings.get(b, INITIAL_RATING)
-        ratings[a], ratings[b] = updated_ratings(*before, winner, k_factor)
-    return ratings
 
 
 def ratings_of(comparisons: ir.Table) -> ir.Table:
@@ -127,9 +76,20 @@ class Standings:
     sequence: int = 0
 
     @classmethod
-    def of(cls, history: Iterable[Mapping[str, Any]], judge: str) -> "Standings":
-        """The standings after these comparisons, which come by sequence."""
-        standings = cls({}, defaultdict(set), defaultdict(int))
+    def of(
+        cls,
+        history: Iterable[Mapping[str, Any]],
+        judge: str,
+        initial: Mapping[str, float] | None = None,
+    ) -> "Standings":
+        """The standings after these comparisons.
+
+        Args:
+            history: Rows of `comparisons`, by sequence.
+            judge: Whose opponents count as met.
+            initial: The ratings that posts start from, where that is not 1500.
+        """
+        standings = cls(dict(initial or {}), defaultdict(set), defaultdict(int))
         for row in history:
             a, b = row["post_a"], row["post_b"]
             standings.ratings |= {a: row["rating_a_after"], b: row["rating_b_after"]}

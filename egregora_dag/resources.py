@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 from dagster import ConfigurableResource
@@ -17,7 +16,8 @@ from egregora_dag.database import connections
 from egregora_dag.database.contracts import Contract
 from egregora_dag.database.migrations import ensure_schema
 from egregora_dag.database.schemas import CONTRACTS
-from egregora_dag.database.writing import Rows, Written, backend_of, write_rows
+from egregora_dag.database.tables import Rows, backend_of
+from egregora_dag.database.writing import Written, write_rows
 from egregora_dag.inbox import is_export
 from egregora_dag.io_manager import DuckDBIbisIOManager
 
@@ -115,17 +115,3 @@ class Inbox(ConfigurableResource[None]):
                 for path in sorted(folder.iterdir()):
                     if is_export(path):
                         yield thread, path
-
-
-def memory_table(rows: Sequence[Mapping[str, Any]], schema: ibis.Schema) -> pa.Table:
-    """Rows as an Arrow table with a contract's columns; UUIDs and JSON as text."""
-    return pa.Table.from_pylist(list(rows), schema=_arrow(schema))
-
-
-def _arrow(schema: ibis.Schema) -> pa.Schema:
-    """The Arrow types that carry a contract's columns."""
-    fields = []
-    for name, type_ in schema.items():
-        plain = type_.is_uuid() or type_.is_json()
-        fields.append(pa.field(name, pa.string() if plain else type_.to_pyarrow()))
-    return pa.schema(fields)

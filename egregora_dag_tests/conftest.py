@@ -17,9 +17,10 @@ from egregora_dag.database.contracts import Contract
 from egregora_dag.database.identifiers import make_id
 from egregora_dag.database.migrations import ensure_schema, run_migrations
 from egregora_dag.database.schemas import MESSAGES
+from egregora_dag.database.tables import memory_table
 from egregora_dag.database.threads import Thread, save_thread
 from egregora_dag.definitions import definitions_of
-from egregora_dag.resources import Warehouse, memory_table
+from egregora_dag.resources import Warehouse
 from egregora_dag.settings import Home
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -55,8 +56,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Home:
     definitions = definitions_of(home)
     with DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("threads", [key])
-        run_import = definitions.resolve_job_def("import_chats").execute_in_process
-        assert run_import(instance=instance, partition_key=key).success
+        for job in ("import_chats", "link_replies"):
+            run = definitions.resolve_job_def(job).execute_in_process
+            assert run(instance=instance, partition_key=key).success
         rank = definitions.resolve_job_def("rank_posts").execute_in_process
         assert rank(instance=instance).success
     return home

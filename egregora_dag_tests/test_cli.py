@@ -12,6 +12,9 @@ import pytest
 
 from egregora_dag import settings
 from egregora_dag.cli import main
+from egregora_dag.database import connections
+from egregora_dag.database.migrations import all_migrations, migrate_one
+from egregora_dag.settings import Home
 
 SCREEN_CONTROL = "\x1b[2J"
 CHAT = "".join(
@@ -178,3 +181,20 @@ def test_the_home_comes_from_the_environment(
         main(["sql", "SELECT 1"])
     assert ended.value.code == 1
     assert "elsewhere" in capsys.readouterr().err
+
+
+def test_migrate_shows_what_is_pending_and_applies_it(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.create()
+    with connections.transaction(home.database) as connection:
+        assert migrate_one(connection, home.database)
+    told = egregora(home.root, "run", code=1)
+    assert "schema version 1" in told
+    assert "egregora-dag migrate" in told
+    names = [f"{m.version:04d} {m.name.replace('_', ' ')}" for m in all_migrations()[1:]]
+    assert egregora(home.root, "migrate", "--dry-run").splitlines() == names
+    printed = egregora(home.root, "migrate").splitlines()
+    assert printed[:-1] == names
+    assert f"Applied {len(names)} to {home.database}" in printed[-1]
+    assert egregora(home.root, "migrate") == "Up to date.\n"
+    assert "no database yet" in egregora(tmp_path / "nowhere", "migrate", code=1)

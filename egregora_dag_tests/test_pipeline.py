@@ -374,3 +374,31 @@ def test_dagsters_storage_may_be_lost(pipeline: Pipeline, tmp_path: Path) -> Non
     export(pipeline.home.inbox / "boat", chat(2, 4), "later.txt")
     assert pipeline.run(["boat"]).succeeded
     assert len(contents(pipeline)) == 40
+
+
+def test_reply_links_are_made_when_asked_for_and_follow_what_becomes_of_a_chat(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    [key] = pipeline.add([export(tmp_path / "may", chat(0, 4))])
+    assert pipeline.run([key]).succeeded
+    assert query(pipeline, "FROM reply_links") == []
+    assert pipeline.run([key], links=True).succeeded
+    unlinked = "FROM messages ANTI JOIN reply_links USING (message_id, thread_id)"
+    assert query(pipeline, unlinked) == []
+    [(conversations, linked)] = query(
+        pipeline, "SELECT count(*), sum(message_count) FROM linked_conversations"
+    )
+    assert (1 <= conversations < linked, linked) == (True, 40)
+    pipeline.add([export(tmp_path / "june", chat(0, 6))])
+    assert pipeline.run([key], links=True).succeeded
+    assert query(pipeline, unlinked) == []
+    imports = query(pipeline, "SELECT import_id FROM imports ORDER BY messages DESC LIMIT 1")
+    pipeline.undo_import(imports[0][0])
+    assert pipeline.run([key], links=True).succeeded
+    assert len(query(pipeline, "FROM reply_links")) == len(query(pipeline, "FROM messages")) == 40
+    chosen, _ = pipeline.forget_author("Ana")
+    assert query(pipeline, "FROM reply_links") == []
+    assert pipeline.run(chosen, links=True).succeeded
+    assert query(pipeline, unlinked) == []
+    pipeline.forget_thread(key)
+    assert query(pipeline, "FROM reply_links") == []

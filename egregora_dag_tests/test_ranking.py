@@ -10,19 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egregora_dag.database.schemas import COMPARISONS, ELO_RATINGS
-from egregora_dag.judges import Post, Winner
-from egregora_dag.ranking import (
+from egregora_dag.database.elo import (
     INITIAL_RATING,
-    Standings,
-    compare_posts,
     expected_score,
-    next_pairs,
-    ratings_of,
     replayed,
     updated_ratings,
 )
-from egregora_dag.resources import Warehouse, memory_table
+from egregora_dag.database.schemas import COMPARISONS, ELO_RATINGS
+from egregora_dag.database.tables import memory_table
+from egregora_dag.judges import Post, Winner
+from egregora_dag.ranking import Standings, compare_posts, next_pairs, ratings_of
+from egregora_dag.resources import Warehouse
 from egregora_dag_tests.conftest import insert
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)

@@ -11,7 +11,6 @@ import ibis.expr.types as ir
 import pytest
 
 from egregora_dag.assets.views import VIEWS
-from egregora_dag.database import views
 from egregora_dag.database.schemas import (
     CONTRACTS,
     DOCUMENTS,
@@ -262,7 +261,3 @@ def test_a_view_of_empty_tables_is_empty(
 ) -> None:
     assert builder.__doc__, name
     assert warehouse.rows(builder(*(CONTRACTS[table].table() for table in tables))) == []
-
-
-def test_an_unrated_post_stands_where_a_rating_starts() -> None:
-    assert views.UNRATED == 1500.0

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from egregora_dag.database.contracts import differences
 from egregora_dag.database.identifiers import make_id
 from egregora_dag.database.schemas import MESSAGES, THREADS, WINDOWS
-from egregora_dag.database.writing import backend_of
+from egregora_dag.database.tables import backend_of
 from egregora_dag.exceptions import EgregoraError
 from egregora_dag.windowing import (
     WindowConfig,

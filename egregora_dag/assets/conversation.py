@@ -1,15 +1,21 @@
-"""Messages → windows."""
+"""Messages → windows; messages → what they answer."""
 
+from collections.abc import Iterator
 from dataclasses import fields
 
+import ibis
 import ibis.expr.types as ir
-from dagster import AssetExecutionContext, Config, asset
+import pyarrow as pa
+from dagster import AssetExecutionContext, AutomationCondition, Config, asset
 from pydantic import Field
 
 from egregora_dag.assets.common import partitioned
-from egregora_dag.database.schemas import ALIGNMENTS, STEP_UNITS, WINDOWS
+from egregora_dag.database import replies
+from egregora_dag.database.schemas import ALIGNMENTS, MESSAGES, REPLY_LINKS, STEP_UNITS, WINDOWS
 from egregora_dag.resources import Warehouse
 from egregora_dag.windowing import WindowConfig, message_sizes, windows_of, windows_of_bytes
+
+_BLOCK = 20_000
 
 
 class WindowSettings(Config):
@@ -58,3 +64,38 @@ def windows(
     if chosen.step_unit == "bytes":
         return windows_of_bytes(messages, warehouse.read(message_sizes(messages)), chosen)
     return windows_of(messages, threads, chosen)
+
+
+@asset(
+    group_name="conversation",
+    automation_condition=AutomationCondition.eager(),
+    **partitioned(REPLY_LINKS),
+)
+def reply_links(
+    context: AssetExecutionContext, warehouse: Warehouse, messages: ir.Table
+) -> ir.Table:
+    """Which message each message answers: as the export says, else as it is inferred.
+
+    A reader goes by who is named, who just spoke, and how long ago; so does the model, whose score
+    is how probable it takes the link to be. A message that answers none starts a conversation.
+    """
+    found = []
+    for thread in context.partition_keys:
+        linked = pa.Table.from_batches(replies.links(_blocks(warehouse, thread)), replies.LINKS)
+        context.log.info(f"{thread}: {linked.num_rows} messages")
+        found.append(linked.append_column("thread_id", pa.array([thread] * len(linked))))
+    return replies.with_ids(ibis.memtable(pa.concat_tables(found)), messages)
+
+
+def _blocks(warehouse: Warehouse, thread: str) -> Iterator[pa.Table]:
+    """A chat in order, some thousand messages at a time."""
+    table = MESSAGES.table()
+    sources = replies.sources(table.filter(table.thread_id == thread)).drop("thread_id")
+    first = 0
+    while (
+        block := warehouse.read(
+            sources.filter(sources.position.between(first, first + _BLOCK - 1)).order_by("position")
+        )
+    ).num_rows:
+        yield block
+        first += _BLOCK

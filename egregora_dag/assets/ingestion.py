@@ -36,9 +36,10 @@ from egregora_dag.adapters import (
 from egregora_dag.assets.common import RETRY, THREADS, table_options
 from egregora_dag.database import threads as chats
 from egregora_dag.database.schemas import IMPORTS, MESSAGES
+from egregora_dag.database.tables import memory_table
 from egregora_dag.database.threads import Thread
 from egregora_dag.exceptions import EgregoraError
-from egregora_dag.resources import Inbox, Warehouse, memory_table
+from egregora_dag.resources import Inbox, Warehouse
 from egregora_dag.timeline import Timeline
 
 READABLE = "files_readable"

@@ -9,9 +9,11 @@ from pydantic import Field
 
 from egregora_dag import ranking
 from egregora_dag.assets.common import RETRY, table_options
+from egregora_dag.database.elo import K_FACTOR
 from egregora_dag.database.schemas import COMPARISONS, DOCUMENTS, ELO_RATINGS
+from egregora_dag.database.tables import memory_table
 from egregora_dag.judges import JUDGES, Post, get_judge
-from egregora_dag.resources import Warehouse, memory_table
+from egregora_dag.resources import Warehouse
 
 # Follows the documents of any chat; unlike `eager`, it does not wait for the chats that have none.
 # A request settles only the changes before it: `since_last_handled` would forget those that come
@@ -31,7 +33,7 @@ class JudgeSettings(Config):
     comparisons_per_post: int = Field(
         8, description="Comparisons a post takes part in before it rests."
     )
-    k_factor: float = Field(ranking.K_FACTOR, description="How much a comparison moves a rating.")
+    k_factor: float = Field(K_FACTOR, description="How much a comparison moves a rating.")
 
 
 @asset(
@@ -55,10 +57,12 @@ def comparisons(
     columns = ("document_id", "title", "summary", "content", "authors", "tags")
     posts = [Post(**row) for row in warehouse.rows(published.select(*columns))]
     history = warehouse.rows(COMPARISONS.table().order_by("sequence"))
+    rated = warehouse.rows(ELO_RATINGS.table().select("post_id", "initial_rating"))
+    initial = {row["post_id"]: row["initial_rating"] for row in rated}
     rows = list(
         ranking.compare_posts(
             posts,
-            ranking.Standings.of(history, judge.name),
+            ranking.Standings.of(history, judge.name, initial),
             judge,
             per_post=config.comparisons_per_post,
             k_factor=config.k_factor,

@@ -18,25 +18,16 @@ _WHEN_MISSING = (
 ) & ~AutomationCondition.in_progress()
 
 
-def _hourly(messages: ir.Table, threads: ir.Table) -> ir.Table:
-    """Messages counted by hour of the chat's clock."""
-    return views.aggregates(messages, threads, "hour")
-
-
-def _daily(messages: ir.Table, threads: ir.Table) -> ir.Table:
-    """Messages counted by day of the chat's clock."""
-    return views.aggregates(messages, threads, "day")
-
-
 # Name, builder, and the tables that the builder takes, in its order.
 VIEWS: Final[Sequence[tuple[str, Callable[..., ir.Table], tuple[str, ...]]]] = (
     ("chunks", views.chunks, ("messages",)),
     ("chunks_optimized", views.chunks_optimized, ("messages",)),
     ("messages_with_media", views.messages_with_media, ("messages",)),
     ("messages_with_text", views.messages_with_text, ("messages",)),
-    ("hourly_aggregates", _hourly, ("messages", "threads")),
-    ("daily_aggregates", _daily, ("messages", "threads")),
+    ("hourly_aggregates", views.hourly_aggregates, ("messages", "threads")),
+    ("daily_aggregates", views.daily_aggregates, ("messages", "threads")),
     ("window_messages", views.window_messages, ("windows", "messages")),
+    ("linked_conversations", views.linked_conversations, ("reply_links", "messages")),
     ("top_posts", views.top_posts, ("documents", "elo_ratings")),
 )
 

@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "sql": "looking",
     "threads": "threads",
     "forget": "threads",
+    "migrate": "migrating",
 }
 
 EXIT_FAILED: Final = 1

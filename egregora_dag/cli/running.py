@@ -46,6 +46,7 @@ def demo(home: Home) -> None:
 @click.option("--step-size", type=int, help="Messages, hours or days of a window.")
 @click.option("--step-unit", type=click.Choice(STEP_UNITS), help="What a window is measured in.")
 @click.option("--rebuild", is_flag=True, help="Replace the chats by what their files say.")
+@click.option("--links", is_flag=True, help="Also infer which message answers which.")
 def run(
     exports: tuple[Path, ...],
     home: Home,
@@ -55,6 +56,7 @@ def run(
     step_size: int | None,
     step_unit: str | None,
     rebuild: bool,
+    links: bool,
 ) -> None:
     """Import EXPORTS, write about what is new, and rank all posts.
 
@@ -71,6 +73,7 @@ def run(
         source=source,
         windows={name: value for name, value in windows.items() if value is not None},
         rebuild=rebuild,
+        links=links,
     )
 
 
@@ -83,6 +86,7 @@ def _run(
     source: str | None = None,
     windows: dict[str, object] | None = None,
     rebuild: bool = False,
+    links: bool = False,
     show_post: bool = False,
 ) -> None:
     started = time.monotonic()
@@ -96,7 +100,7 @@ def _run(
             _, problems = pipeline.sort_inbox()
             keys = list(pipeline.threads())
         before = _counts(pipeline)
-        outcome = pipeline.run(keys, rebuild=rebuild)
+        outcome = pipeline.run(keys, rebuild=rebuild, links=links)
         outcome.failed_checks += problems
         after = _counts(pipeline)
     _show_counts(before, after, len(keys), time.monotonic() - started)

@@ -20,7 +20,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from egregora_dag import settings
-from egregora_dag.database.exceptions import DatabaseLockedError
+from egregora_dag.database.exceptions import DatabaseLockedError, DatabaseOpenError
 
 # What dagster-duckdb's stock resource passes, so that both can open one file in one process.
 CONFIG: Mapping[str, Any] = {"custom_user_agent": "dagster"}
@@ -68,6 +68,7 @@ def open_waiting(
 
     Raises:
         DatabaseLockedError: The file was still held when the time was over.
+        DatabaseOpenError: It is not a database, or may not be read.
     """
     limit = settings.lock_timeout() if timeout is None else timeout
     deadline = time.monotonic() + limit
@@ -75,20 +76,39 @@ def open_waiting(
     while True:
         try:
             connection = duckdb.connect(path, read_only=read_only, config=dict(config))
-        except duckdb.IOException as error:
+        except duckdb.ConnectionException:
+            # Another configuration of the same file in this process: the code is wrong.
+            raise
+        except duckdb.Error as error:
             locked = _LOCKED.search(str(error))
             if locked is None:
-                raise
+                raise DatabaseOpenError(path, str(error)) from error
             if time.monotonic() + pause > deadline:
                 raise DatabaseLockedError(path, locked["holder"], limit) from error
         else:
             break
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not cryptography
         pause = min(pause * 1.5, 0.5)
+    _configure(connection, config)
+    return connection
+
+
+def open_memory() -> DuckDBPyConnection:
+    """A new database in memory, with the configuration of those on disk."""
+    connection = duckdb.connect(config=dict(CONFIG))
+    _configure(connection, CONFIG)
+    return connection
+
+
+def _configure(connection: DuckDBPyConnection, config: Mapping[str, Any]) -> None:
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     if "memory_limit" not in config:
         connection.execute("SET GLOBAL memory_limit = ?", [settings.memory_limit()])
-    return connection
+
+
+def turn_to_write(path: Path) -> threading.RLock:
+    """The lock under which the writers of this process take turns at a file."""
+    return _database(path).writing
 
 
 @contextmanager
@@ -133,15 +153,25 @@ def transaction(
 
     The transaction is committed at the end of the block and rolled back when it raises.
     """
-    with _database(path).writing, connect(path, config=config, timeout=timeout) as con:
-        con.begin()
+    with (
+        turn_to_write(path),
+        connect(path, config=config, timeout=timeout) as connection,
+        committed(connection),
+    ):
+        yield connection
+
+
+@contextmanager
+def committed(connection: DuckDBPyConnection) -> Iterator[None]:
+    """One transaction of a connection: committed at the end of the block, or rolled back."""
+    connection.begin()
+    try:
+        yield
+        connection.commit()
+    except BaseException:
         try:
-            yield con
-            con.commit()
-        except BaseException:
-            try:
-                con.rollback()
-            except duckdb.Error as error:
-                # A failed commit, or DuckDB giving up on the file, ends the transaction by itself.
-                _log.debug("nothing to roll back: %s", type(error).__name__)
-            raise
+            connection.rollback()
+        except duckdb.Error as error:
+            # A failed commit, or DuckDB giving up on the file, ends the transaction by itself.
+            _log.debug("nothing to roll back: %s", type(error).__name__)
+        raise

@@ -33,6 +33,98 @@ class TableNotFoundError(DatabaseObjectError):
         )
 
 
+class SequenceNotFoundError(DatabaseObjectError):
+    """The sequence does not exist."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            name, f"Sequence {name!r} does not exist. Make it with ensure_sequence({name!r})."
+        )
+
+
+class InvalidTableNameError(DatabaseObjectError):
+    """The name cannot be that of a table, view or sequence."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            name,
+            f"{name!r} is not a valid name. Use letters, digits and underscores, "
+            "and no digit in front.",
+        )
+
+
+class InvalidOperationError(DatabaseObjectError):
+    """What was asked for makes no sense for this object."""
+
+
+class TableCreationError(DatabaseObjectError):
+    """The table could not be made."""
+
+
+class TableInfoError(DatabaseObjectError):
+    """What is asked about the table cannot be told."""
+
+
+class SequenceError(DatabaseObjectError):
+    """A sequence did not do what it should."""
+
+
+class SequenceFetchError(SequenceError):
+    """No value could be had from the sequence."""
+
+
+class SequenceCreationError(SequenceError):
+    """The sequence could not be made."""
+
+
+class SequenceRetryFailedError(SequenceError):
+    """The sequence stayed in use by others, however often it was tried again."""
+
+
+class RepositoryError(DatabaseObjectError):
+    """A repository could not do what was asked."""
+
+
+class DocumentNotFoundError(RepositoryError):
+    """There is no such document.
+
+    Attributes:
+        doc_type: The type that was asked for.
+    """
+
+    def __init__(self, doc_type: str, name: str) -> None:
+        super().__init__(
+            name, f"There is no {doc_type} {name!r}. ContentRepository.list names those there are."
+        )
+        self.doc_type = doc_type
+
+
+class UnsupportedDocumentTypeError(RepositoryError):
+    """There is no such type of document."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name, f"{name!r} is no type of document. Use one of {', '.join(known)}.")
+
+
+class DatabaseOperationError(RepositoryError):
+    """The database refused what a repository asked of it."""
+
+
+class DatabaseOpenError(DatabaseError):
+    """The file cannot be opened as a database, or DuckDB gave up on it; it is left as it is.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(
+            f"{path}: {reason}. The file was left as it is. Check that it is a DuckDB database "
+            "that you may write, or put a copy of it in its place."
+        )
+        self.path = path
+
+
 class DatabaseLockedError(DatabaseError):
     """Another process held the database file for longer than the limit.
 
@@ -59,11 +151,11 @@ class DatabaseVersionError(DatabaseError):
         expected: The version of this code.
     """
 
-    def __init__(self, path: Path, found: int, expected: int) -> None:
+    def __init__(self, path: Path | str, found: int, expected: int) -> None:
         advice = (
             "Install a newer egregora-dag."
             if found > expected
-            else "Apply egregora_dag.database.migrations.run_migrations to it first."
+            else "Apply what is pending with `egregora-dag migrate`, or with run_migrations."
         )
         super().__init__(
             f"{path} has schema version {found}; this code writes version {expected}. {advice}"
@@ -71,6 +163,22 @@ class DatabaseVersionError(DatabaseError):
         self.path = path
         self.found = found
         self.expected = expected
+
+
+class MigrationChangedError(DatabaseObjectError):
+    """The database was migrated by other statements than those of this code.
+
+    Attributes:
+        path: The database file.
+    """
+
+    def __init__(self, path: Path | str, name: str) -> None:
+        super().__init__(
+            name,
+            f"{path}: migration {name!r} was applied with other statements than this code has. "
+            "Install the egregora-dag that made the file.",
+        )
+        self.path = path
 
 
 class ContractViolationError(DatabaseObjectError):

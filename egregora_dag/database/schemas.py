@@ -6,6 +6,34 @@ from typing import Final
 import ibis
 
 from egregora_dag.database.contracts import Column, Contract, Reference, Rule
+from egregora_dag.database.ddl import (
+    add_check_constraint,
+    add_primary_key,
+    create_index,
+    create_table_if_not_exists,
+    ensure_identity_column,
+    ibis_to_duckdb_type,
+)
+from egregora_dag.database.utils import quote_identifier
+
+__all__ = [
+    "ANNOTATIONS_SCHEMA",
+    "COMPARISONS_SCHEMA",
+    "CONTRACTS",
+    "DOCUMENTS_SCHEMA",
+    "ELO_RATINGS_SCHEMA",
+    "MESSAGES_SCHEMA",
+    "RUNS_SCHEMA",
+    "TASKS_SCHEMA",
+    "WINDOWS_SCHEMA",
+    "add_check_constraint",
+    "add_primary_key",
+    "create_index",
+    "create_table_if_not_exists",
+    "ensure_identity_column",
+    "ibis_to_duckdb_type",
+    "quote_identifier",
+]
 
 TIME: Final = "timestamp('UTC', 6)"
 
@@ -112,6 +140,28 @@ IMPORTS = Contract(
     references=(Reference(("thread_id",), "threads", ("thread_id",)),),
 )
 
+REPLY_LINKS = Contract(
+    name="reply_links",
+    description="Which message a message answers, as the export says or as it can be inferred.",
+    columns={
+        "message_id": Column("!uuid", "The message."),
+        "thread_id": Column("!string", "The chat."),
+        "antecedent_id": Column(
+            "!uuid", "The message it answers; itself where it starts a conversation."
+        ),
+        "conversation_id": Column("!uuid", "The message that its conversation starts with."),
+        "score": Column("!float64", "Probability of the link; 1 where the export states it."),
+        "stated": Column("!boolean", "The export says so; otherwise it is inferred."),
+    },
+    key=("message_id",),
+    mode="replace",
+    partition="thread_id",
+    references=(
+        Reference(("message_id",), "messages", ("message_id",)),
+        Reference(("antecedent_id",), "messages", ("message_id",)),
+    ),
+)
+
 WINDOWS = Contract(
     name="windows",
     description="A stretch of a chat that is read, and written about, as one.",
@@ -216,6 +266,7 @@ COMPARISONS = Contract(
     key=("comparison_id",),
     mode="append",
     unique=(("sequence",),),
+    rules=(Rule("a post is not compared with itself", lambda t: t.post_a != t.post_b),),
 )
 
 ELO_RATINGS = Contract(
@@ -338,6 +389,7 @@ CONTRACTS: Final[Mapping[str, Contract]] = {
         THREADS,
         MESSAGES,
         IMPORTS,
+        REPLY_LINKS,
         WINDOWS,
         GENERATIONS,
         DOCUMENTS,

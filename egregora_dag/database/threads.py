@@ -107,7 +107,7 @@ def merge_threads(connection: DuckDBPyConnection, source: Thread, target: Thread
     """Move everything of one chat into another; later exports of the first go there too.
 
     Messages are interleaved by time, each chat's own order stays, and so do all ids. The windows
-    of both are removed, to be made anew.
+    and reply links of both are removed, to be made anew.
     """
     names = {"source": source.thread_id, "target": target.thread_id}
     _interleave(connection, source.thread_id, target.thread_id)
@@ -116,10 +116,19 @@ def merge_threads(connection: DuckDBPyConnection, source: Thread, target: Thread
             f'UPDATE "{table}" SET thread_id = $target WHERE thread_id = $source',  # noqa: S608
             names,
         )
-    connection.execute("DELETE FROM windows WHERE thread_id IN ($source, $target)", names)
+    _clear(connection, [source.thread_id, target.thread_id])
     connection.execute("DELETE FROM threads WHERE thread_id = ?", [source.thread_id])
     aliases = [*target.settings.get("aliases", []), *source.origins]
     save_thread(connection, replace(target, settings={**target.settings, "aliases": aliases}))
+
+
+def _clear(connection: DuckDBPyConnection, thread_ids: Sequence[str]) -> None:
+    """Remove what follows from chats' messages and is made anew by the next run."""
+    for table in ("windows", "reply_links"):
+        connection.execute(
+            f'DELETE FROM "{table}" WHERE thread_id IN (SELECT unnest(?))',  # noqa: S608
+            [list(thread_ids)],
+        )
 
 
 def _interleave(connection: DuckDBPyConnection, source: str, target: str) -> None:
@@ -171,6 +180,7 @@ def undo_import(connection: DuckDBPyConnection, import_id: UUID) -> tuple[str, s
         {"import": import_id, "thread": found[0]},
     ).fetchone() or (0,)
     connection.execute("DELETE FROM imports WHERE import_id = ?", [import_id])
+    connection.execute("DELETE FROM reply_links WHERE thread_id = ?", [found[0]])
     close_gaps(connection, found[0])
     return found[0], found[1], int(removed)
 
@@ -204,7 +214,15 @@ def forget_thread(connection: DuckDBPyConnection, thread_id: str) -> dict[str, i
     _forget_remarks(connection, documents, messages, values)
     return {
         table: _deleted(connection, f'DELETE FROM "{table}" WHERE thread_id = $key', values)  # noqa: S608
-        for table in ("generations", "documents", "windows", "imports", "messages", "threads")
+        for table in (
+            "generations",
+            "documents",
+            "windows",
+            "reply_links",
+            "imports",
+            "messages",
+            "threads",
+        )
     }
 
 
@@ -221,7 +239,7 @@ def forget_author(
 ) -> dict[str, int]:
     """Remove a person's messages from chats, and every document that names them.
 
-    The windows of these chats are removed too, to be made anew without the person.
+    The windows and reply links of these chats are removed too, to be made anew without the person.
 
     Returns:
         Rows removed by table.
@@ -275,7 +293,7 @@ def forget_author(
             values,
         ),
     }
-    connection.execute(f"DELETE FROM windows WHERE {of_them}", {"keys": list(thread_ids)})  # noqa: S608
+    _clear(connection, thread_ids)
     for key in thread_ids:
         close_gaps(connection, key)
     return removed

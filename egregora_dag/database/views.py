@@ -1,32 +1,50 @@
 """Named views over the tables, as Ibis expressions."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Final, Literal, TypeAlias
 
 import ibis
 import ibis.expr.types as ir
 
+from egregora_dag.database.elo import INITIAL_RATING
 from egregora_dag.database.functions import to_local
 
-UNRATED = 1500.0
+ViewBuilder: TypeAlias = Callable[[ir.Table], ir.Table]
 
 
 def chunks(messages: ir.Table) -> ir.Table:
     """Messages with `chunk_idx`, their number within the thread by time, from 0."""
-    order = ibis.window(group_by="thread_id", order_by=["timestamp", "position"])
-    return messages.mutate(chunk_idx=ibis.row_number().over(order))
+    # What tells apart messages of one moment, as far as the table has it.
+    order = [name for name in ("timestamp", "position", "message_id") if name in messages.columns]
+    numbers = ibis.row_number().over(ibis.window(group_by="thread_id", order_by=order))
+    return messages.mutate(chunk_idx=numbers.cast("int64"))
 
 
 def chunks_optimized(messages: ir.Table) -> ir.Table:
     """The rows of `chunks`, written for speed: positions are numbered by thread already.
 
-    Only where clocks went back does the order by time differ from the one by position; so the
-    number is the position, corrected in the threads that have such messages.
+    Only where clocks went back, or where messages are missing, does the number by time differ from
+    the position; only the messages of the threads that have such places are numbered anew.
     """
+    if "position" not in messages.columns:
+        return chunks(messages)
     order = ibis.window(group_by="thread_id", order_by="position")
-    stepped = messages.select("thread_id", "timestamp", before=messages.timestamp.lag().over(order))
-    crooked = stepped.filter(stepped.timestamp < stepped.before).select("thread_id").distinct()
+    stepped = messages.select(
+        "thread_id",
+        "position",
+        back=(messages.timestamp < messages.timestamp.lag().over(order)).fill_null(False),
+    )
+    counted = stepped.group_by("thread_id").aggregate(
+        back=stepped.back.any(),
+        first=stepped.position.min(),
+        last=stepped.position.max(),
+        rows=stepped.count(),
+    )
+    crooked = counted.filter(
+        counted.back | (counted["first"] != 0) | (counted["last"] != counted.rows - 1)
+    ).select("thread_id")
     straight = messages.anti_join(crooked, "thread_id")
-    return straight.mutate(chunk_idx=straight.position).union(
+    return straight.mutate(chunk_idx=straight.position.cast("int64")).union(
         chunks(messages.semi_join(crooked, "thread_id"))
     )
 
@@ -41,19 +59,34 @@ def messages_with_text(messages: ir.Table) -> ir.Table:
     return messages.filter(messages.content.strip() != "")
 
 
-def aggregates(messages: ir.Table, threads: ir.Table, unit: Literal["hour", "day"]) -> ir.Table:
-    """Messages counted by hour or day of the thread's clock.
+def hourly_aggregates(messages: ir.Table, threads: ir.Table | None = None) -> ir.Table:
+    """Messages counted by thread and hour, of the thread's clock; in UTC without `threads`."""
+    return _aggregates(messages, threads, "hour")
+
+
+def daily_aggregates(messages: ir.Table, threads: ir.Table | None = None) -> ir.Table:
+    """Messages counted by thread and day, of the thread's clock; in UTC without `threads`."""
+    return _aggregates(messages, threads, "day")
+
+
+def _aggregates(
+    messages: ir.Table, threads: ir.Table | None, unit: Literal["hour", "day"]
+) -> ir.Table:
+    """Messages counted by hour or day.
 
     Args:
         messages: Rows of `messages`.
-        threads: Rows of `threads`, for the time zones.
+        threads: Rows of `threads`, for the time zones; all are UTC if None.
         unit: What to count by; also the name of the column.
 
     Returns:
         thread_id, the hour or day, message_count, unique_authors, first_message, last_message.
     """
-    zoned = messages.inner_join(threads.select("thread_id", "timezone"), "thread_id")
-    clock = to_local(zoned.timezone, zoned.timestamp)
+    if threads is None:
+        zoned = messages.mutate(timezone=ibis.literal("UTC"))
+    else:
+        zoned = messages.inner_join(threads.select("thread_id", "timezone"), "thread_id")
+    clock = to_local(zoned.timezone, zoned.timestamp.cast("timestamp('UTC', 6)"))
     start = clock.truncate("h") if unit == "hour" else clock.date()
     counted = zoned.mutate(start=start)
     return (
@@ -86,6 +119,20 @@ def window_messages(windows: ir.Table, messages: ir.Table) -> ir.Table:
     return pairs.filter(~pairs.timed | inside).select("window_id", "message_id")
 
 
+def linked_conversations(links: ir.Table, messages: ir.Table) -> ir.Table:
+    """The conversations that `reply_links` form: when, how long, and how many took part."""
+    spoken = messages.select("message_id", "timestamp", "author", "position")
+    joined = links.inner_join(spoken, "message_id")
+    return joined.group_by("thread_id", "conversation_id").aggregate(
+        start_time=joined.timestamp.min(),
+        end_time=joined.timestamp.max(),
+        first_position=joined.position.min(),
+        last_position=joined.position.max(),
+        message_count=joined.count(),
+        author_count=joined.author.nunique(),
+    )
+
+
 def top_posts(documents: ir.Table, ratings: ir.Table) -> ir.Table:
     """Published posts with their ratings, the best first; unrated ones count as 1500."""
     posts = documents.filter((documents.doc_type == "post") & (documents.status == "published"))
@@ -98,9 +145,41 @@ def top_posts(documents: ir.Table, ratings: ir.Table) -> ir.Table:
         "summary",
         "slug",
         "date",
-        rating=rated.rating.fill_null(UNRATED),
+        rating=rated.rating.fill_null(INITIAL_RATING),
         comparisons=rated.comparisons.fill_null(0),
         wins=rated.wins.fill_null(0),
         losses=rated.losses.fill_null(0),
         ties=rated.ties.fill_null(0),
     ).order_by(ibis.desc("rating"), "document_id")
+
+
+COMMON_VIEWS: Final[dict[str, ViewBuilder]] = {
+    "chunks": chunks,
+    "chunks_optimized": chunks_optimized,
+    "messages_with_media": messages_with_media,
+    "messages_with_text": messages_with_text,
+    "hourly_aggregates": hourly_aggregates,
+    "daily_aggregates": daily_aggregates,
+}
+
+
+def get_view_builder(name: str) -> ViewBuilder:
+    """The builder of a view, which takes any table with the columns of messages it needs.
+
+    Args:
+        name: One of `list_common_views()`.
+
+    Returns:
+        A function from a table's expression to the view's.
+
+    Raises:
+        KeyError: There is no such view; the message names those there are.
+    """
+    if name not in COMMON_VIEWS:
+        raise KeyError(f"There is no view {name!r}. Use one of {', '.join(list_common_views())}.")
+    return COMMON_VIEWS[name]
+
+
+def list_common_views() -> list[str]:
+    """Names of the views that have a builder over one table, sorted."""
+    return sorted(COMMON_VIEWS)

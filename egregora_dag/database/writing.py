@@ -11,22 +11,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import and_, or_
-from typing import NoReturn, TypeAlias, cast
+from typing import NoReturn
 
 import duckdb
 import ibis
-import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 import sqlglot as sg
 import sqlglot.expressions as sge
 from duckdb import DuckDBPyConnection
-from ibis.backends.duckdb import Backend
 
 from egregora_dag.database.contracts import Contract, Reference, WriteMode, differences
 from egregora_dag.database.exceptions import ContractViolationError
+from egregora_dag.database.tables import (
+    Rows,
+    backend_of,
+    identifier,
+    parsed,
+    queried,
+    schema_of,
+    stored_schema,
+)
 
-Rows: TypeAlias = ir.Table | pa.Table | pa.RecordBatchReader
 EXAMPLES = 5
 
 
@@ -97,21 +103,6 @@ class Written:
     seconds: float
 
 
-def backend_of(connection: DuckDBPyConnection) -> Backend:
-    """An Ibis backend on this very connection, inside whatever transaction it is in."""
-    return ibis.duckdb.from_connection(connection)
-
-
-def stored_schema(
-    connection: DuckDBPyConnection, name: str, schema: str = "main"
-) -> ibis.Schema | None:
-    """The columns of a table or view as they are stored; None when there is none."""
-    try:
-        return backend_of(connection).get_schema(name, database=schema)
-    except ibis.common.exceptions.TableNotFound:
-        return None
-
-
 def write_rows(
     connection: DuckDBPyConnection,
     contract: Contract,
@@ -139,7 +130,7 @@ def write_rows(
         ContractViolationError: The rows break the contract; the caller rolls back.
     """
     started = time.perf_counter()
-    with _translated_errors(contract):
+    with translated_errors(contract.name):
         writer = _Writer(connection, contract, schema, slice_)
         changed, sql = writer.write(rows, mode or contract.mode)
         writer.verify()
@@ -163,19 +154,11 @@ def write_view(
     Returns:
         The view's query.
     """
-    query = _query(ibis.to_sql(expression, dialect="duckdb"))
-    create = sge.Create(kind="VIEW", this=_identifier(name, schema), expression=query, replace=True)
+    query = parsed(ibis.to_sql(expression, dialect="duckdb"))
+    create = sge.Create(kind="VIEW", this=identifier(name, schema), expression=query, replace=True)
     _make_schema(connection, schema)
     connection.execute(create.sql("duckdb"))
     return str(query.sql("duckdb", pretty=True))
-
-
-def _identifier(name: str, schema: str | None = None) -> sge.Table:
-    return sge.table_(name, db=schema, quoted=True)
-
-
-def _query(sql: str) -> sge.Query:
-    return cast("sge.Query", sg.parse_one(sql, read="duckdb"))
 
 
 def _make_schema(connection: DuckDBPyConnection, schema: str) -> None:
@@ -185,17 +168,17 @@ def _make_schema(connection: DuckDBPyConnection, schema: str) -> None:
 
 
 @contextmanager
-def _translated_errors(contract: Contract) -> Iterator[None]:
+def translated_errors(name: str) -> Iterator[None]:
     """DuckDB's complaints about rows, told without the rows' values."""
     try:
         yield
     except duckdb.ConstraintException as error:
         # "NOT NULL constraint failed: t.c", "CHECK constraint failed on table t with expression …"
         rule = str(error).removeprefix("Constraint Error: ").splitlines()[0]
-        raise ContractViolationError(contract.name, rule) from None
+        raise ContractViolationError(name, rule) from None
     except duckdb.ConversionException:
         raise ContractViolationError(
-            contract.name, "a value cannot be stored in its column's type"
+            name, "a value cannot be stored in its column's type"
         ) from None
 
 
@@ -210,7 +193,8 @@ class _Writer:
         self.schema = schema
         self.slice = slice_
         self.backend = backend_of(connection)
-        self.target = _identifier(contract.name, schema)
+        self.target = identifier(contract.name, schema)
+        self.staged: list[sge.Table] = []
 
     @property
     def table(self) -> ir.Table:
@@ -224,35 +208,21 @@ class _Writer:
 
     def write(self, rows: Rows, mode: WriteMode) -> tuple[int, str | None]:
         """Store the rows; returns how many changed, and the SQL of an expression."""
-        source, name, sql = self._source(rows)
-        try:
+        self._check_columns(schema_of(rows), arrow=not isinstance(rows, ir.Table))
+        with queried(self.connection, rows) as (query, sql):
+            source: sge.Query = self._columns_of(query.subquery("given"))
+            if mode == "replace" and self._reads_target(source):
+                source = self._columns_of(self._stage(source))
             self._make_table()
             if mode == "merge":
                 changed = self._merge(source)
             else:
                 if mode == "replace":
-                    source = self._empty_slice(source)
+                    self._empty_slice()
                 changed = self._insert_inside(source)
-        finally:
-            if name is not None:
-                self.connection.unregister(name)
+            for table in self.staged:
+                self._execute(sge.Drop(kind="TABLE", this=table))
         return changed, sql
-
-    def _source(self, rows: Rows) -> tuple[sge.Query, str | None, str | None]:
-        """The rows as a query, the name Arrow data is registered under, an expression's SQL."""
-        if isinstance(rows, ir.Table) and _is_bound(rows):
-            rows = rows.to_pyarrow_batches()
-        if isinstance(rows, ir.Table):
-            self._check_columns(rows.schema())
-            # Makes in-memory tables and Python functions of the expression known to DuckDB; Ibis
-            # itself does so before each execution, and has no public name for it.
-            self.backend._run_pre_execute_hooks(rows)
-            sql = self.backend.compile(rows)
-            return self._columns_of(_query(sql).subquery()), None, sql
-        self._check_columns(ibis.Schema.from_pyarrow(rows.schema), arrow=True)
-        name = f"rows_{uuid.uuid4().hex}"
-        self.connection.register(name, rows)
-        return self._columns_of(_identifier(name)), name, None
 
     def _columns_of(self, source: sge.Expression) -> sge.Select:
         return sg.select(*(_column(name) for name in self.contract.columns)).from_(source)
@@ -299,22 +269,28 @@ class _Writer:
             )
         )
 
-    def _empty_slice(self, source: sge.Query) -> sge.Query:
-        """Delete the slice's rows; a source that reads them is computed before."""
-        if any(table.name == self.contract.name for table in source.find_all(sge.Table)):
-            source = self._columns_of(self._stage(source))
+    def _reads_target(self, source: sge.Query) -> bool:
+        """Whether a query reads the table that it fills, be it through a view."""
+        views = self.connection.execute(
+            "SELECT lower(view_name) FROM duckdb_views() WHERE NOT internal"
+        ).fetchall()
+        targets = {self.contract.name.lower(), *(view for (view,) in views)}
+        return any(table.name.lower() in targets for table in source.find_all(sge.Table))
+
+    def _empty_slice(self) -> None:
+        """Delete the slice's rows."""
         delete = sge.Delete(this=self.target)
         if self.slice is not None:
             numbered = self.table.mutate(rowid=self.table.rowid())
             doomed = self.backend.compile(self.held(numbered).select("rowid"))
-            delete = delete.where(_column("rowid").isin(query=_query(doomed)))
+            delete = delete.where(_column("rowid").isin(query=parsed(doomed)))
         self._execute(delete)
-        return source
 
     def _stage(self, source: sge.Query) -> sge.Table:
         """The source's rows in a temporary table with the contract's types."""
-        staged = _identifier(f"staged_{uuid.uuid4().hex}")
+        staged = identifier(f"staged_{uuid.uuid4().hex}")
         self._create(staged, temporary=True)
+        self.staged.append(staged)
         self._insert(source, into=staged)
         return staged
 
@@ -362,7 +338,7 @@ class _Writer:
             expression=sge.Tuple(expressions=[_column(name, "given") for name in contract.columns]),
         )
         whens.append(sge.When(matched=False, then=insert))
-        changed = self._execute(
+        return self._execute(
             sge.Merge(
                 this=sge.alias_(self.target, "stored", table=True),
                 using=sge.alias_(staged.copy(), "given", table=True),
@@ -370,8 +346,6 @@ class _Writer:
                 whens=sge.Whens(expressions=whens),
             )
         )
-        self._execute(sge.Drop(kind="TABLE", this=staged))
-        return changed
 
     def verify(self) -> None:
         """The keys and enforced references that this write can have broken."""
@@ -447,8 +421,3 @@ def shown_keys(found: pa.Table, key: Sequence[str]) -> list[str]:
 
 def _column(name: str, table: str | None = None) -> sge.Column:
     return sg.column(name, table=table, quoted=True)
-
-
-def _is_bound(expression: ir.Table) -> bool:
-    """Whether it reads tables of a live backend, which then computes it."""
-    return bool(expression.op().find((ops.DatabaseTable, ops.SQLQueryResult)))

@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
+from egregora_dag.database.elo import Winner
 from egregora_dag.judges.offline import OfflineJudge
-from egregora_dag.judges.protocol import Judge, Post, Winner
+from egregora_dag.judges.protocol import Judge, Post
 from egregora_dag.registry import Registry, SettingError, UnknownNameError
 
 __all__ = [

@@ -18,7 +18,8 @@ from functools import lru_cache
 from math import sqrt
 from typing import ClassVar, Final
 
-from egregora_dag.judges.protocol import Post, Winner
+from egregora_dag.database.elo import Winner
+from egregora_dag.judges.protocol import Post
 from egregora_dag.registry import SettingError
 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-Winner = Literal["a", "b", "tie"]
+from egregora_dag.database.elo import Winner
 
 
 @dataclass(frozen=True)

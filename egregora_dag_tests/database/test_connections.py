@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from egregora_dag.database import connections
-from egregora_dag.database.exceptions import DatabaseLockedError
+from egregora_dag.database.exceptions import DatabaseLockedError, DatabaseOpenError
 
 HOLD = """
 import sys, duckdb
@@ -116,7 +116,7 @@ def test_another_error_of_opening_is_not_waited_for(tmp_path: Path) -> None:
     text = tmp_path / "notes.duckdb"
     text.write_text("not a database" * 1000)
     with (
-        pytest.raises(duckdb.Error, match=r"notes\.duckdb"),
+        pytest.raises(DatabaseOpenError, match=r"notes\.duckdb"),
         connections.connect(text, timeout=3600),
     ):
         pass

@@ -19,8 +19,8 @@ from egregora_dag.database.contracts import (
     differences,
     inferred_contract,
 )
-from egregora_dag.database.schemas import CONTRACTS, MESSAGES
-from egregora_dag.database.writing import stored_schema
+from egregora_dag.database.schemas import COMPARISONS, CONTRACTS, MESSAGES
+from egregora_dag.database.tables import stored_schema
 
 ALL = list(CONTRACTS.values())
 ALLOWED = [(c, name) for c in ALL for name, column in c.columns.items() if column.allowed]
@@ -65,7 +65,7 @@ def right_row(contract: Contract) -> dict[str, object]:
     return {
         name: column.allowed[0] if column.allowed else value_of(contract.schema[name])
         for name, column in contract.columns.items()
-    }
+    } | ({"post_b": "another"} if "post_b" in contract.columns else {})
 
 
 def insert(connection: DuckDBPyConnection, contract: Contract, row: dict[str, object]) -> None:
@@ -142,6 +142,11 @@ def test_the_table_takes_an_author_exactly_for_what_is_no_system_line(
 ) -> None:
     with pytest.raises(duckdb.ConstraintException, match="CHECK"):
         insert(database, MESSAGES, right_row(MESSAGES) | {"kind": kind, "author": author})
+
+
+def test_the_table_takes_no_comparison_of_a_post_with_itself(database: DuckDBPyConnection) -> None:
+    with pytest.raises(duckdb.ConstraintException, match="CHECK"):
+        insert(database, COMPARISONS, right_row(COMPARISONS) | {"post_b": "text"})
 
 
 @pytest.mark.parametrize("contract", ALL, ids=label)

@@ -2,6 +2,9 @@
 
 import hashlib
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +13,13 @@ import duckdb
 import pytest
 
 from egregora_dag.database import connections, migrations
-from egregora_dag.database.exceptions import DatabaseVersionError
+from egregora_dag.database.contracts import differences
+from egregora_dag.database.exceptions import (
+    ContractViolationError,
+    DatabaseOpenError,
+    DatabaseVersionError,
+    MigrationChangedError,
+)
 from egregora_dag.database.migrations import (
     all_migrations,
     ensure_schema,
@@ -18,6 +27,8 @@ from egregora_dag.database.migrations import (
     run_migrations,
     schema_version,
 )
+from egregora_dag.database.schemas import CONTRACTS
+from egregora_dag.database.tables import stored_schema
 from egregora_dag.resources import Warehouse
 from egregora_dag_tests.conftest import execute, query
 
@@ -73,7 +84,7 @@ def test_a_newer_file_is_refused_by_name_and_number_and_left_as_it_is(warehouse:
 def test_an_older_file_is_not_migrated_unasked(warehouse: Warehouse) -> None:
     execute(warehouse.path, "UPDATE schema_migrations SET version = -1")
     before = digest(warehouse.path)
-    with pytest.raises(DatabaseVersionError, match="run_migrations"):
+    with pytest.raises(DatabaseVersionError, match="egregora-dag migrate"):
         ensure_schema(warehouse.path)
     assert digest(warehouse.path) == before
 
@@ -85,7 +96,7 @@ def test_a_file_of_another_program_is_refused_and_left_as_it_is(
 ) -> None:
     other = tmp_path / "notes.duckdb"
     other.write_bytes(content)
-    with pytest.raises(duckdb.Error, match=r"notes\.duckdb.* not a valid DuckDB database"):
+    with pytest.raises(DatabaseOpenError, match=r"notes\.duckdb.* not a valid DuckDB database"):
         act(other)
     assert other.read_bytes() == content
 
@@ -108,7 +119,8 @@ def test_threads_that_migrate_at_once_apply_each_step_once(tmp_path: Path) -> No
         worker.start()
     for worker in workers:
         worker.join()
-    assert sorted(map(len, applied)) == [0, 0, 0, NEWEST]
+    versions = sorted(migration.version for each in applied for migration in each)
+    assert versions == list(range(1, NEWEST + 1))
 
 
 def test_the_version_of_a_database_is_its_newest_step(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -137,5 +149,118 @@ def test_a_copy_of_the_file_is_as_good(warehouse: Warehouse, tmp_path: Path) -> 
 
 
 def test_a_migration_that_was_released_is_never_changed() -> None:
-    released = {1: "74282a8c48778b7be96e87557ef44e52976ee98ddf0c345b3e0ae934c605454e"}
+    released = {
+        1: "74282a8c48778b7be96e87557ef44e52976ee98ddf0c345b3e0ae934c605454e",
+        2: "09373afe3dcc274f84aed26de6d10267cd1324b8d496ff9361c7fb690c0e7160",
+        3: "99f5d2e911db7ef2925b144fa954797ab216b2df9b2ce87c9be203c98874ef50",
+    }
     assert {m.version: m.checksum for m in all_migrations()} == released
+
+
+def at_version(path: Path, version: int) -> None:
+    """A database as the code of that version left it."""
+    with connections.transaction(path) as connection:
+        for migration in all_migrations()[:version]:
+            connection.execute(migration.sql)
+            connection.execute(
+                "INSERT INTO schema_migrations VALUES (?, ?, ?, now())",
+                [migration.version, migration.name, migration.checksum],
+            )
+
+
+FILL = """
+INSERT INTO threads VALUES ('fig', 'Fig', 'test', 'UTC', '{}', now());
+INSERT INTO comparisons
+  SELECT uuid(), 'a' || i, 'b' || i, ['a', 'b', 'tie'][1 + i % 3], 1500 + i, 1500 - i, 1510, 1490,
+    32, 'offline', TIMESTAMPTZ '2025-03-01 12:00:00+00' + to_seconds(i), i,
+    if(i % 2 = 0, NULL, '{"said": "it''s \\"fine\\""}')
+  FROM range(10000) r(i);
+INSERT INTO elo_ratings SELECT 'a' || i, 1500, 1510, 1, 1, 0, 0, now(), now() FROM range(100) r(i);
+CREATE VIEW verdicts AS SELECT winner, count(*) AS n FROM comparisons GROUP BY winner;
+"""
+CONTENT = (
+    "FROM comparisons ORDER BY sequence",
+    "FROM elo_ratings ORDER BY post_id",
+    "FROM threads",
+)
+
+
+@pytest.mark.parametrize("version", range(1, NEWEST))
+def test_a_filled_database_of_each_version_keeps_every_row(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "old.duckdb"
+    at_version(path, version)
+    execute(path, FILL)
+    before = [query(path, sql) for sql in CONTENT]
+    assert pending_migrations(path) == list(all_migrations())[version:]
+    with pytest.raises(DatabaseVersionError, match="egregora-dag migrate"):
+        ensure_schema(path)
+    assert run_migrations(path) == list(all_migrations())[version:]
+    assert [query(path, sql) for sql in CONTENT] == before
+    assert sum(n for _, n in query(path, "FROM verdicts")) == 10_000
+    for contract in CONTRACTS.values():
+        with connections.connect(path) as connection:
+            stored = stored_schema(connection, contract.name)
+        assert stored is not None
+        assert differences(contract.schema, stored) == []
+
+
+def test_a_row_that_does_not_fit_stops_the_migration_and_the_old_version_stays(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "old.duckdb"
+    at_version(path, 1)
+    execute(path, FILL, "UPDATE comparisons SET post_b = post_a WHERE sequence = 7")
+    before = [query(path, sql) for sql in CONTENT]
+    with pytest.raises(ContractViolationError, match="CHECK"):
+        run_migrations(path)
+    assert [query(path, sql) for sql in CONTENT] == before
+    with connections.connect(path) as connection:
+        assert schema_version(connection) == 1
+    execute(path, "UPDATE comparisons SET post_b = 'b7' WHERE sequence = 7")
+    assert len(run_migrations(path)) == NEWEST - 1
+
+
+def test_a_database_migrated_with_other_statements_is_refused(warehouse: Warehouse) -> None:
+    execute(warehouse.path, "UPDATE schema_migrations SET checksum = 'x' WHERE version = 2")
+    for act in (run_migrations, pending_migrations):
+        with pytest.raises(MigrationChangedError, match="0002_comparisons_of_two_posts") as caught:
+            act(warehouse.path)
+        assert str(warehouse.path) in str(caught.value)
+
+
+KILLED = """
+import os, signal, sys, threading
+from pathlib import Path
+from egregora_dag.database.migrations import run_migrations
+threading.Timer(float(sys.argv[2]), os.kill, (os.getpid(), signal.SIGKILL)).start()
+print("begun", flush=True)
+run_migrations(Path(sys.argv[1]))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.2, 0.6, 1.2])
+def test_a_process_killed_while_it_migrates_leaves_a_whole_version(
+    tmp_path: Path, delay: float
+) -> None:
+    path = tmp_path / "old.duckdb"
+    at_version(path, 1)
+    execute(
+        path,
+        FILL,
+        "INSERT INTO comparisons BY NAME SELECT c.* REPLACE (uuid() AS "
+        "comparison_id, sequence + 10000 * n AS sequence) FROM comparisons c, range(1, 30) r(n)",
+    )
+    before = query(path, "SELECT count(*), sum(hash(comparisons)) FROM comparisons")
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path), str(delay)], capture_output=True, check=False
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    with connections.connect(path) as connection:
+        version = schema_version(connection)
+    assert 1 <= version <= NEWEST
+    assert query(path, "SELECT count(*), sum(hash(comparisons)) FROM comparisons") == before
+    tables = [name for (name,) in query(path, "SELECT table_name FROM duckdb_tables()")]
+    assert "comparisons_of_two" not in tables
+    assert run_migrations(path) == list(all_migrations())[version:]
+    assert query(path, "SELECT count(*), sum(hash(comparisons)) FROM comparisons") == before

@@ -15,15 +15,8 @@ from egregora_dag.database.contracts import Contract, inferred_contract
 from egregora_dag.database.contracts import Reference as Ref
 from egregora_dag.database.exceptions import ContractViolationError
 from egregora_dag.database.schemas import MESSAGES, THREADS
-from egregora_dag.database.writing import (
-    Dimension,
-    Rows,
-    Slice,
-    Written,
-    stored_schema,
-    write_rows,
-    write_view,
-)
+from egregora_dag.database.tables import Rows, stored_schema
+from egregora_dag.database.writing import Dimension, Slice, Written, write_rows, write_view
 from egregora_dag_tests.conftest import at, message_rows, message_table, query
 
 SECRET = "the-garden-gate-code"

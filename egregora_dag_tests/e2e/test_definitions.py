@@ -58,6 +58,7 @@ def test_documents_descend_from_messages_and_ratings_from_documents(
     assert dependencies["messages"] == {"threads"}
     assert dependencies["imports"] == {"threads"}
     assert dependencies["windows"] == {"messages", "threads"}
+    assert dependencies["reply_links"] == {"messages"}
     assert dependencies["documents"] == {"messages", "windows", "threads"}
     assert dependencies["comparisons"] == {"documents"}
     assert dependencies["elo_ratings"] == {"comparisons"}
@@ -74,6 +75,7 @@ def test_documents_descend_from_messages_and_ratings_from_documents(
         ("hourly_aggregates", {"messages", "threads"}),
         ("daily_aggregates", {"messages", "threads"}),
         ("window_messages", {"windows", "messages"}),
+        ("linked_conversations", {"reply_links", "messages"}),
         ("top_posts", {"documents", "elo_ratings"}),
     ],
 )

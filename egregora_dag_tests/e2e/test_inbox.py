@@ -23,8 +23,10 @@ VIEWS = {
     "hourly_aggregates",
     "daily_aggregates",
     "window_messages",
+    "linked_conversations",
     "top_posts",
 }
+INBOX = {"dagster/sensor_name": "inbox_sensor"}
 
 
 def files_in(folder: Path) -> set[str]:
@@ -109,7 +111,7 @@ def test_every_asset_check_of_what_was_made_has_passed(ranked: Deployment) -> No
             for name, passed in ranked.evaluations(run["runId"]).items():
                 found[name] = found.get(name, True) and passed
     assert found == dict.fromkeys(ranked.checks(), True)
-    assert {name.split(".")[0] for name in found} == CHAT_ASSETS | RANKING
+    assert {name.split(".")[0] for name in found} == CHAT_ASSETS | RANKING | {"reply_links"}
 
 
 def test_broken_files_stop_neither_the_sensor_nor_the_files_after_them(
@@ -129,14 +131,14 @@ def test_broken_files_stop_neither_the_sensor_nor_the_files_after_them(
     assert "empty.txt" in told["evaluation"]["description"]
     ended = time.time()
     surrounded.wait_for(lambda: surrounded.ticks("inbox_sensor", after=ended), "another look")
-    assert len(surrounded.runs(thread=SURROUNDED)) == 1
+    assert len(surrounded.runs(thread=SURROUNDED, tags=INBOX)) == 1
     assert "FAILURE" not in {tick["status"] for tick in surrounded.ticks("inbox_sensor", after=0.0)}
 
 
 def test_the_same_content_launches_no_further_run_whatever_its_name_and_also_after_a_restart(
     ranked: Deployment, tmp_path: Path
 ) -> None:
-    before = {run["runId"] for run in ranked.runs(thread=WHATSAPP)}
+    before = {run["runId"] for run in ranked.runs(thread=WHATSAPP, tags=INBOX)}
     inbox, began = ranked.home.inbox, time.time()
     export = chats.whatsapp(tmp_path, "Harbour Watch").read_bytes()
     again = inbox / "WhatsApp Chat with Harbour Watch.txt"
@@ -161,5 +163,5 @@ def test_the_same_content_launches_no_further_run_whatever_its_name_and_also_aft
         lambda: ranked.ticks("inbox_sensor", after=restarted), "a look after the restart"
     )
     assert {tick["status"] for tick in ranked.ticks("inbox_sensor", after=began)} == {"SKIPPED"}
-    assert {run["runId"] for run in ranked.runs(thread=WHATSAPP)} == before
+    assert {run["runId"] for run in ranked.runs(thread=WHATSAPP, tags=INBOX)} == before
     assert not {name for name in files_in(inbox) if name.startswith("WhatsApp Chat")}

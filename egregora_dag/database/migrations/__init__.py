@@ -11,7 +11,8 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from egregora_dag.database import connections
-from egregora_dag.database.exceptions import DatabaseVersionError
+from egregora_dag.database.exceptions import DatabaseVersionError, MigrationChangedError
+from egregora_dag.database.writing import translated_errors
 
 _FILE = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 
@@ -69,6 +70,7 @@ def pending_migrations(db_path: Path) -> list[Migration]:
 
     Raises:
         DatabaseVersionError: The file is newer than this code.
+        MigrationChangedError: It was migrated with other statements than this code has.
     """
     if not db_path.exists():
         return list(all_migrations())
@@ -76,15 +78,51 @@ def pending_migrations(db_path: Path) -> list[Migration]:
         return _pending(connection, db_path)
 
 
-def _pending(connection: DuckDBPyConnection, db_path: Path) -> list[Migration]:
-    found, known = schema_version(connection), all_migrations()[-1].version
-    if found > known:
-        raise DatabaseVersionError(db_path, found, known)
-    return [migration for migration in all_migrations() if migration.version > found]
+def _pending(connection: DuckDBPyConnection, name: Path | str) -> list[Migration]:
+    found, known = schema_version(connection), all_migrations()
+    if found > known[-1].version:
+        raise DatabaseVersionError(name, found, known[-1].version)
+    if found:
+        rows = connection.execute("SELECT version, checksum FROM main.schema_migrations")
+        applied = dict(rows.fetchall())
+        for migration in known[:found]:
+            if applied.get(migration.version) != migration.checksum:
+                raise MigrationChangedError(name, f"{migration.version:04d}_{migration.name}")
+    return list(known[found:])
+
+
+def migrate_one(connection: DuckDBPyConnection, name: Path | str) -> Migration | None:
+    """Apply the next migration, if any is pending.
+
+    Args:
+        connection: A connection inside a transaction of the caller's.
+        name: What errors call the database.
+
+    Returns:
+        The migration that was applied.
+
+    Raises:
+        DatabaseVersionError: The database is newer than this code.
+        MigrationChangedError: It was migrated with other statements than this code has.
+        ContractViolationError: Stored rows do not fit the new version.
+    """
+    pending = _pending(connection, name)
+    if not pending:
+        return None
+    migration = pending[0]
+    with translated_errors(migration.name):
+        connection.execute(migration.sql)
+    connection.execute(
+        "INSERT INTO main.schema_migrations VALUES (?, ?, ?, now())",
+        [migration.version, migration.name, migration.checksum],
+    )
+    return migration
 
 
 def run_migrations(db_path: Path) -> list[Migration]:
     """Bring a database file to the schema of this code; doing so again changes nothing.
+
+    Each migration is a transaction of its own: what was applied before one that fails stays.
 
     Args:
         db_path: The database file; made when missing.
@@ -94,21 +132,17 @@ def run_migrations(db_path: Path) -> list[Migration]:
 
     Raises:
         DatabaseVersionError: The file is newer than this code.
+        MigrationChangedError: It was migrated with other statements than this code has.
+        ContractViolationError: Stored rows do not fit the new version.
         DatabaseLockedError: Another process held the file.
     """
     applied: list[Migration] = []
     while True:
         # What is pending is asked anew under the turn to write: another thread may have been first.
         with connections.transaction(db_path) as connection:
-            pending = _pending(connection, db_path)
-            if not pending:
-                return applied
-            migration = pending[0]
-            connection.execute(migration.sql)
-            connection.execute(
-                "INSERT INTO main.schema_migrations VALUES (?, ?, ?, now())",
-                [migration.version, migration.name, migration.checksum],
-            )
+            migration = migrate_one(connection, db_path)
+        if migration is None:
+            return applied
         applied.append(migration)
 
 
