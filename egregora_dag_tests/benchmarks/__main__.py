@@ -8,7 +8,9 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
+from egregora_dag_tests.benchmarks.elo_case import RECORDED, REPLAYED
 from egregora_dag_tests.benchmarks.io_manager_case import ROWS
+from egregora_dag_tests.benchmarks.links_case import MESSAGES as LINKED
 from egregora_dag_tests.benchmarks.measuring import measure
 
 GENERATOR = Path(__file__).parents[3] / "shared" / "tools" / "make_chat.py"
@@ -75,6 +77,21 @@ def pipeline() -> None:
     console.print(table)
 
 
+def stores() -> None:
+    record = measure(f"{CASES}elo_case", "record")
+    replay = measure(f"{CASES}elo_case", "replay")
+    links = measure(f"{CASES}links_case")
+    table = Table(title=f"The library, beside a history of {REPLAYED:,} comparisons")
+    for name in ("", "measured", "goal"):
+        table.add_column(name, justify="right" if name else "left")
+    rate = f"{RECORDED / record.seconds:.0f}"
+    table.add_row("record_comparison, each one durable, a second", rate, "≥ 200")
+    table.add_row(f"replay of {REPLAYED:,} comparisons, seconds", f"{replay.seconds:.1f}", "≤ 5")
+    table.add_row("reply links inferred, messages a second", f"{LINKED / links.seconds:,.0f}", "")
+    console.print(table)
+
+
 if __name__ == "__main__":
     io_manager()
+    stores()
     pipeline()
