@@ -1,7 +1,10 @@
 """The reference's page: every example runs, in order, on the sample chat's database."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import griffe
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -16,6 +20,7 @@ import pytest
 from egregora_dag.database import connections
 from egregora_dag.database.elo_store import EloStore
 from egregora_dag.database.migrations import all_migrations
+from egregora_dag.database.schemas import CONTRACTS
 from egregora_dag.settings import Home
 from egregora_dag_tests.conftest import SHARED, query
 
@@ -162,3 +167,79 @@ def test_the_errors_of_the_last_section_are_raised_as_written(
     assert "Invalid table name: 'invalid-name!' is not a valid name." in printed
     applied = query(folder / "my-site" / "pipeline.duckdb", "FROM schema_migrations")
     assert len(applied) == len(all_migrations())
+
+
+PROMISED = (
+    "duckdb_manager",
+    "sequences",
+    "elo_store",
+    "elo_record",
+    "run_store",
+    "task_store",
+    "message_repository",
+    "repository",
+    "schemas",
+    "ddl",
+    "views",
+    "migrations",
+    "init",
+    "protocols",
+    "utils",
+    "exceptions",
+)
+
+
+def functions(of: griffe.Module | griffe.Class) -> Iterator[griffe.Function]:
+    """The public functions of a module and the methods of its classes."""
+    for name, member in of.members.items():
+        if name.startswith("_") or member.is_alias:
+            continue
+        if isinstance(member, griffe.Class):
+            yield from functions(member)
+        elif isinstance(member, griffe.Function):
+            yield member
+
+
+def test_every_public_docstring_says_what_goes_in_and_what_comes_out() -> None:
+    package = griffe.load("egregora_dag.database", docstring_parser="google")
+    assert isinstance(package, griffe.Module)
+    seen = 0
+    for name in PROMISED:
+        module = package[name]
+        for function in functions(module):
+            seen += 1
+            assert function.docstring, function.path
+            sections = {section.kind.value: section.value for section in function.docstring.parsed}
+            parameters = [p.name for p in function.parameters if p.name not in {"self", "cls"}]
+            described = [p.name for p in sections.get("parameters", [])]
+            assert described == parameters, function.path
+            if str(function.returns) not in {"None", "Self"}:
+                assert {"returns", "yields"} & sections.keys(), function.path
+    assert seen > 100
+
+
+def test_the_pages_are_built_and_hold_every_member_and_every_table(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path)],
+        cwd=DOCS.parents[1],
+        check=True,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+    )
+    page = (tmp_path / "reference" / "database.html").read_text("utf-8")
+    for member in (
+        "DuckDBStorageManager",
+        "elo_store.EloStore.record_comparison",
+        "run_migrations",
+    ):
+        assert member in page
+    for name in ("next_sequence_values", "write_table", "execute_view", "checkpoint"):
+        assert f'id="egregora_dag.database.duckdb_manager.DuckDBStorageManager.{name}"' in page
+    for helper in ("create_table_if_not_exists", "quote_identifier", "ibis_to_duckdb_type"):
+        assert f'id="egregora_dag.database.schemas.{helper}"' in page
+    tables = (tmp_path / "reference" / "tables.html").read_text("utf-8")
+    for contract in CONTRACTS.values():
+        assert f'id="{contract.name}"' in tables
+        assert all(f"<code>{column}</code>" in tables for column in contract.columns)
+    assert "<!-- " not in (DOCS / "database.md").read_text("utf-8").replace("<!-- tables -->", "")
+    errors = (tmp_path / "reference" / "exceptions.html").read_text("utf-8")
+    assert "SequenceRetryFailedError" in errors

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from inspect import getdoc
 from typing import Final
 
 import ibis
@@ -38,7 +39,7 @@ def _view(name: str, builder: Callable[..., ir.Table], tables: tuple[str, ...]) 
 
     return asset(
         name=name,
-        description=builder.__doc__,
+        description=(getdoc(builder) or "").partition("\n\nArgs:")[0],
         group_name="views",
         ins={table: AssetIn() for table in tables},
         metadata={"materialized": "view", "dagster/table_name": f"main.{name}"},

@@ -320,11 +320,22 @@ class DuckDBStorageManager(SequenceOperations):
                 time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - jitter, not cryptography
 
     def table_exists(self, name: str) -> bool:
-        """Whether there is a table or view of this name."""
+        """Whether there is a table or view of this name.
+
+        Args:
+            name: The name.
+
+        Returns:
+            True if there is.
+        """
         return self._place(name) is not None
 
     def list_tables(self) -> list[str]:
-        """Names of the database's tables and views, sorted."""
+        """Names of the database's tables and views, sorted.
+
+        Returns:
+            The names; temporary views are not among them.
+        """
         rows = self.execute_query(
             "SELECT table_name FROM information_schema.tables "
             "WHERE table_schema = 'main' AND table_catalog = ? ORDER BY ALL",
@@ -334,6 +345,12 @@ class DuckDBStorageManager(SequenceOperations):
 
     def row_count(self, name: str) -> int:
         """How many rows a table or view holds.
+
+        Args:
+            name: The table or view.
+
+        Returns:
+            The number of rows.
 
         Raises:
             TableNotFoundError: There is none of this name.
@@ -490,12 +507,15 @@ class DuckDBStorageManager(SequenceOperations):
     def drop_index(self, name: str) -> None:
         """Remove an index.
 
+        Args:
+            name: The index.
+
         Raises:
             InvalidOperationError: There is none of this name.
         """
         try:
             self.execute_sql(f"DROP INDEX {quote_identifier(name)}")
-        except duckdb.CatalogException as error:
+        except (duckdb.CatalogException, duckdb.ParserException) as error:
             raise InvalidOperationError(name, f"There is no index {name!r}.") from error
 
     def checkpoint(self) -> None:
@@ -571,7 +591,11 @@ def _rows(table: TableLike) -> Rows:
 
 
 def temp_storage() -> DuckDBStorageManager:
-    """A storage manager over a database in memory, which is gone when it is closed."""
+    """A storage manager over a database in memory, which is gone when it is closed.
+
+    Returns:
+        The manager, which is closed by `close` or at the end of a `with` block.
+    """
     return DuckDBStorageManager()
 
 

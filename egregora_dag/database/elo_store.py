@@ -222,7 +222,11 @@ class EloStore:
         return EloRating(post_id, INITIAL_RATING) if found is None else EloRating(*found)
 
     def get_all_ratings(self) -> dict[str, float]:
-        """Elo by post, of every post that has one, the best first."""
+        """Elo by post, of every post that has one, the best first.
+
+        Returns:
+            Rating by post id.
+        """
         rows = self._storage.execute_query(
             "SELECT post_id, rating FROM main.elo_ratings ORDER BY rating DESC, post_id"
         )
@@ -233,6 +237,9 @@ class EloStore:
 
         Args:
             limit: How many, at most.
+
+        Returns:
+            Their ratings.
         """
         rows = self._storage.execute_query(
             f"{_RATING} ORDER BY rating DESC, post_id LIMIT ?", [max(limit, 0)]
@@ -247,6 +254,9 @@ class EloStore:
         Args:
             post_id: Only those that this post took part in.
             limit: How many, at most; all if None.
+
+        Returns:
+            The comparisons.
         """
         rows = self._storage.execute_query(
             f"{_COMPARISON} WHERE $post IS NULL OR post_a = $post OR post_b = $post "

@@ -65,7 +65,9 @@ class MessageRepository:
             Rows of `messages`, by chat and position.
         """
         messages = self._messages
-        return messages.filter(messages.author == ibis.literal(author)).order_by(
+        # As data, since the text of a query holds no NUL.
+        wanted = ibis.memtable(pa.table({"author": pa.array([author], pa.string())}))
+        return messages.filter(messages.author.isin(wanted.author)).order_by(
             "thread_id", "position"
         )
 

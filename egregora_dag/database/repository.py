@@ -178,6 +178,9 @@ class ContentRepository:
         Args:
             doc_type: The type; all if None.
 
+        Returns:
+            The documents.
+
         Raises:
             UnsupportedDocumentTypeError: There is no such type.
         """
@@ -189,7 +192,11 @@ class ContentRepository:
         return [Document(*_fields(row)) for row in rows]
 
     def get_all(self) -> Iterator[Document]:
-        """Every document, by id, without holding all of them in memory."""
+        """Every document, by id, without holding all of them in memory.
+
+        Yields:
+            The documents.
+        """
         with self._storage.backend.threads.cursor() as cursor:
             cursor.execute(f"{_SELECT} ORDER BY document_id")
             while rows := cursor.fetchmany(_BATCH):
@@ -200,6 +207,9 @@ class ContentRepository:
 
         Args:
             doc_type: The type; all if None.
+
+        Returns:
+            The number of documents.
 
         Raises:
             UnsupportedDocumentTypeError: There is no such type.
@@ -235,7 +245,14 @@ class ContentRepository:
 
 
 def slug_of(title: str) -> str:
-    """The title's words, lower case, joined by `-`, without marks on letters."""
+    """The title's words, lower case, joined by `-`, without marks on letters.
+
+    Args:
+        title: A title in any script.
+
+    Returns:
+        At most 60 ASCII letters, digits and hyphens; `document` for a title without any.
+    """
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     return _NOT_IN_SLUG.sub("-", plain).strip("-")[:_LONGEST_SLUG].strip("-") or "document"
 

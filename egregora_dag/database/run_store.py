@@ -189,6 +189,9 @@ class RunStore:
 
         Args:
             limit: How many, at most.
+
+        Returns:
+            The runs.
         """
         return self._recent("TRUE", limit)
 
@@ -197,6 +200,9 @@ class RunStore:
 
         Args:
             limit: How many, at most.
+
+        Returns:
+            The runs.
         """
         return self._recent("status = 'failed'", limit)
 

@@ -52,15 +52,35 @@ class SequenceOperations(ABC):
 
     @abstractmethod
     def execute_query(self, sql: str, params: Any = None) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
+        """All rows of a query.
+
+        Args:
+            sql: The query.
+            params: The values, bound.
+
+        Returns:
+            The rows.
+        """
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[DuckDBPyConnection]:
-        """A connection inside a transaction; writers take turns."""
+        """A connection inside a transaction; writers take turns.
+
+        Returns:
+            A context manager that gives the connection.
+        """
 
     @abstractmethod
     def get_table_columns(self, name: str, *, refresh: bool = False) -> set[str]:
-        """Names of a table's columns."""
+        """Names of a table's columns.
+
+        Args:
+            name: The table.
+            refresh: Accepted for callers that know a cache.
+
+        Returns:
+            The names.
+        """
 
     def ensure_sequence(self, name: str, *, start: int = 1) -> None:
         """Make a sequence unless there is one of this name.
@@ -89,6 +109,12 @@ class SequenceOperations(ABC):
     def get_sequence_state(self, name: str) -> SequenceState:
         """Where a sequence stands.
 
+        Args:
+            name: The sequence.
+
+        Returns:
+            Its state.
+
         Raises:
             SequenceNotFoundError: There is none of this name.
         """
@@ -104,6 +130,12 @@ class SequenceOperations(ABC):
     def next_sequence_value(self, name: str) -> int:
         """The next value, which nobody else gets.
 
+        Args:
+            name: The sequence.
+
+        Returns:
+            The value.
+
         Raises:
             SequenceNotFoundError: There is none of this name.
         """
@@ -115,6 +147,9 @@ class SequenceOperations(ABC):
         Args:
             name: The sequence.
             count: How many, at least 1.
+
+        Returns:
+            The values.
 
         Raises:
             InvalidOperationError: The count is below 1.
@@ -156,7 +191,8 @@ class SequenceOperations(ABC):
         )
         if not isinstance(highest, int | None):
             raise InvalidOperationError(
-                column, f"Column {column!r} of {table!r} holds no whole numbers. Name one that does."
+                column,
+                f"Column {column!r} of {table!r} holds no whole numbers. Name one that does.",
             )
         steps = 0 if highest is None else highest + 1 - state.next_value
         if highest is not None and steps > _MOST_DRAWN:

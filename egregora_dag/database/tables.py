@@ -107,11 +107,17 @@ def create_table(connection: DuckDBPyConnection, rows: Rows, name: str) -> None:
     """Make a table of rows, in place of another, which they may read.
 
     Raises:
-        TableCreationError: The rows have no columns, or one without a type.
+        TableCreationError: The rows have no columns, or one without a name or type.
     """
     schema = schema_of(rows)
     if not schema:
         raise TableCreationError(name, f"Table {name!r} would have no columns. Give it one.")
+    if unnamed := [column for column in schema if not column or "\0" in column]:
+        raise TableCreationError(
+            name,
+            f"Table {name!r}: {unnamed[0]!r} is no name of a column. "
+            "Give it one with a character in it, and no NUL.",
+        )
     if untyped := [column for column, type_ in schema.items() if type_.is_null()]:
         raise TableCreationError(
             name,

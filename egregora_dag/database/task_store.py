@@ -187,6 +187,9 @@ class TaskStore:
         Args:
             task_type: Only those of this type.
             limit: How many, at most.
+
+        Returns:
+            The tasks.
         """
         rows = self._storage.execute_query(
             # In the order of their arrival, also those of one moment.
@@ -198,6 +201,9 @@ class TaskStore:
 
     def mark_completed(self, task_id: UUID | str) -> None:
         """Say that a task is done.
+
+        Args:
+            task_id: The task.
 
         Raises:
             InvalidOperationError: There is no such task, or it ended otherwise.

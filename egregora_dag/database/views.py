@@ -13,7 +13,14 @@ ViewBuilder: TypeAlias = Callable[[ir.Table], ir.Table]
 
 
 def chunks(messages: ir.Table) -> ir.Table:
-    """Messages with `chunk_idx`, their number within the thread by time, from 0."""
+    """Messages with `chunk_idx`, their number within the thread by time, from 0.
+
+    Args:
+        messages: Rows of `messages`, or of any table with the columns needed.
+
+    Returns:
+        Its columns and chunk_idx (int64).
+    """
     # What tells apart messages of one moment, as far as the table has it.
     order = [name for name in ("timestamp", "position", "message_id") if name in messages.columns]
     numbers = ibis.row_number().over(ibis.window(group_by="thread_id", order_by=order))
@@ -25,6 +32,12 @@ def chunks_optimized(messages: ir.Table) -> ir.Table:
 
     Only where clocks went back, or where messages are missing, does the number by time differ from
     the position; only the messages of the threads that have such places are numbered anew.
+
+    Args:
+        messages: Rows of `messages`, or of any table with the columns needed.
+
+    Returns:
+        Its columns and chunk_idx (int64).
     """
     if "position" not in messages.columns:
         return chunks(messages)
@@ -32,17 +45,15 @@ def chunks_optimized(messages: ir.Table) -> ir.Table:
     stepped = messages.select(
         "thread_id",
         "position",
-        back=(messages.timestamp < messages.timestamp.lag().over(order)).fill_null(False),
+        off=(
+            (messages.timestamp < messages.timestamp.lag().over(order))
+            | (messages.position != messages.position.lag().over(order) + 1)
+        ).fill_null(False),
     )
     counted = stepped.group_by("thread_id").aggregate(
-        back=stepped.back.any(),
-        first=stepped.position.min(),
-        last=stepped.position.max(),
-        rows=stepped.count(),
+        off=stepped.off.any(), first=stepped.position.min()
     )
-    crooked = counted.filter(
-        counted.back | (counted["first"] != 0) | (counted["last"] != counted.rows - 1)
-    ).select("thread_id")
+    crooked = counted.filter(counted.off | (counted["first"] != 0)).select("thread_id")
     straight = messages.anti_join(crooked, "thread_id")
     return straight.mutate(chunk_idx=straight.position.cast("int64")).union(
         chunks(messages.semi_join(crooked, "thread_id"))
@@ -50,22 +61,52 @@ def chunks_optimized(messages: ir.Table) -> ir.Table:
 
 
 def messages_with_media(messages: ir.Table) -> ir.Table:
-    """Messages that came with a file."""
+    """Messages that came with a file.
+
+    Args:
+        messages: Rows of `messages`, or of any table with the columns needed.
+
+    Returns:
+        Those of them with a media_path or a media_type.
+    """
     return messages.filter(messages.media_type.notnull() | messages.media_path.notnull())
 
 
 def messages_with_text(messages: ir.Table) -> ir.Table:
-    """Messages that say something in words."""
+    """Messages that say something in words.
+
+    Args:
+        messages: Rows of `messages`, or of any table with the columns needed.
+
+    Returns:
+        Those of them whose content is not blank.
+    """
     return messages.filter(messages.content.strip() != "")
 
 
 def hourly_aggregates(messages: ir.Table, threads: ir.Table | None = None) -> ir.Table:
-    """Messages counted by thread and hour, of the thread's clock; in UTC without `threads`."""
+    """Messages counted by thread and hour, of the thread's clock; in UTC without `threads`.
+
+    Args:
+        messages: Rows of `messages`, or of any table with the columns needed.
+        threads: Rows of `threads`, for the time zones; all are UTC if None.
+
+    Returns:
+        thread_id, hour, message_count, unique_authors, first_message, last_message.
+    """
     return _aggregates(messages, threads, "hour")
 
 
 def daily_aggregates(messages: ir.Table, threads: ir.Table | None = None) -> ir.Table:
-    """Messages counted by thread and day, of the thread's clock; in UTC without `threads`."""
+    """Messages counted by thread and day, of the thread's clock; in UTC without `threads`.
+
+    Args:
+        messages: Rows of `messages`, or of any table with the columns needed.
+        threads: Rows of `threads`, for the time zones; all are UTC if None.
+
+    Returns:
+        thread_id, day, message_count, unique_authors, first_message, last_message.
+    """
     return _aggregates(messages, threads, "day")
 
 
@@ -105,6 +146,13 @@ def window_messages(windows: ir.Table, messages: ir.Table) -> ir.Table:
     """Which messages each window holds: window_id, message_id.
 
     A window of hours or days is bounded in time, any other by position.
+
+    Args:
+        windows: Rows of `windows`.
+        messages: Rows of `messages`, or of any table with the columns needed.
+
+    Returns:
+        window_id and message_id, a row for each message of each window.
     """
     spread = windows.select(
         "window_id",
@@ -120,7 +168,16 @@ def window_messages(windows: ir.Table, messages: ir.Table) -> ir.Table:
 
 
 def linked_conversations(links: ir.Table, messages: ir.Table) -> ir.Table:
-    """The conversations that `reply_links` form: when, how long, and how many took part."""
+    """The conversations that `reply_links` form: when, how long, and how many took part.
+
+    Args:
+        links: Rows of `reply_links`.
+        messages: Rows of `messages`, or of any table with the columns needed.
+
+    Returns:
+        thread_id, conversation_id (its first message), start_time, end_time,
+        first_position, last_position, message_count, author_count.
+    """
     spoken = messages.select("message_id", "timestamp", "author", "position")
     joined = links.inner_join(spoken, "message_id")
     return joined.group_by("thread_id", "conversation_id").aggregate(
@@ -134,7 +191,16 @@ def linked_conversations(links: ir.Table, messages: ir.Table) -> ir.Table:
 
 
 def top_posts(documents: ir.Table, ratings: ir.Table) -> ir.Table:
-    """Published posts with their ratings, the best first; unrated ones count as 1500."""
+    """Published posts with their ratings, the best first; unrated ones count as 1500.
+
+    Args:
+        documents: Rows of `documents`.
+        ratings: Rows of `elo_ratings`.
+
+    Returns:
+        document_id, thread_id, title, summary, slug, date, rating, comparisons, wins,
+        losses, ties.
+    """
     posts = documents.filter((documents.doc_type == "post") & (documents.status == "published"))
     posts = posts.mutate(post_id=posts.document_id.cast("string"))
     rated = posts.left_join(ratings, "post_id")
@@ -181,5 +247,9 @@ def get_view_builder(name: str) -> ViewBuilder:
 
 
 def list_common_views() -> list[str]:
-    """Names of the views that have a builder over one table, sorted."""
+    """Names of the views that have a builder over one table, sorted.
+
+    Returns:
+        The keys of `COMMON_VIEWS`.
+    """
     return sorted(COMMON_VIEWS)

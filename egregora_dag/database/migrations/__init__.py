@@ -39,7 +39,11 @@ class Migration:
 
 @cache
 def all_migrations() -> tuple[Migration, ...]:
-    """The migrations that this code knows, in order."""
+    """The migrations that this code knows, in order.
+
+    Returns:
+        The migrations, from version 1.
+    """
     named = [
         (match, file) for file in files(__name__).iterdir() if (match := _FILE.fullmatch(file.name))
     ]
@@ -51,7 +55,14 @@ def all_migrations() -> tuple[Migration, ...]:
 
 
 def schema_version(connection: DuckDBPyConnection) -> int:
-    """The version of the schema in this database; 0 for one without Egregora's tables."""
+    """The version of the schema in this database; 0 for one without Egregora's tables.
+
+    Args:
+        connection: A connection to it.
+
+    Returns:
+        The version of the migration applied last.
+    """
     try:
         row = connection.execute("SELECT max(version) FROM main.schema_migrations").fetchone()
     except duckdb.CatalogException:
