@@ -3,7 +3,8 @@
 The inbox sensor runs messages, imports, windows and documents of the chats that have new files.
 Comparisons and ratings follow by their automation conditions, and by a daily schedule that catches
 up. Reply links follow the messages of their chat by a condition of theirs, as inferring them takes
-longer than all else. Views are made when they are missing, and again with the daily schedule.
+longer than all else. Runs and tasks are mirrored, and the queue of tasks is worked off, by sensors
+of their own. Views are made when they are missing, and again with the daily schedule.
 """
 
 import json
@@ -26,19 +27,31 @@ from dagster import (
 )
 
 from egregora_dag import inbox as exports
+from egregora_dag import task_queue
 from egregora_dag.adapters import ExportError
 from egregora_dag.assets.common import THREADS
 from egregora_dag.assets.conversation import WindowSettings
 from egregora_dag.assets.ingestion import ImportSettings, threads_changed
+from egregora_dag.database import dagster_runs, mirror
 from egregora_dag.database.identifiers import make_id
 from egregora_dag.database.schemas import IMPORTS
 from egregora_dag.database.threads import Thread, all_threads
 from egregora_dag.resources import Inbox, Warehouse
+from egregora_dag.task_queue import Request
 
 _CHAT_ASSETS: Final = AssetSelection.assets("messages", "imports", "windows", "documents")
 _GLOBAL_ASSETS: Final = AssetSelection.groups("ranking", "views")
 # A sensor's evaluation is limited to a minute; it had better wait for its next turn.
 _SENSOR_LOCK_TIMEOUT: Final = 5.0
+_PULL_SECONDS: Final = 20.0
+_TASKS_A_TURN: Final = 50
+# Task type → the setting of `documents` that names what it is done to.
+_FIELDS: Final[Mapping[str, str]] = {
+    "enrich_url": "urls",
+    "enrich_media": "media",
+    "update_profile": "authors_again",
+    "write_window": "windows_again",
+}
 
 import_job = define_asset_job(
     "import_chats",
@@ -53,7 +66,17 @@ links_job = define_asset_job(
 ranking_job = define_asset_job(
     "rank_posts", _GLOBAL_ASSETS, description="Compares and rates posts, and makes the views."
 )
-jobs: Final = [import_job, links_job, ranking_job]
+again_job = define_asset_job(
+    "work_off_task",
+    AssetSelection.assets("documents"),
+    description="Writes what a task of the queue asks for.",
+)
+mirror_job = define_asset_job(
+    "rebuild_mirror",
+    AssetSelection.assets("runs", "tasks"),
+    description="Reads runs and tasks from Dagster's storage anew.",
+)
+jobs: Final = [import_job, links_job, ranking_job, again_job, mirror_job]
 
 daily_ranking = ScheduleDefinition(
     name="daily_ranking",
@@ -102,8 +125,7 @@ def inbox_sensor(
     """Looks for files that are complete (the same as at the last look) and not imported yet."""
     before: dict[str, exports.Seen] = json.loads(context.cursor or "{}")
     seen = exports.look(inbox.path, before)
-    patient = Warehouse(database=warehouse.database, lock_timeout=_SENSOR_LOCK_TIMEOUT)
-    patient.setup_for_execution(None)
+    patient = _patient(warehouse)
     arrived = False
     for name in [name for name, file in seen.items() if exports.is_new(file)]:
         try:
@@ -154,5 +176,70 @@ def _requests(warehouse: Warehouse, seen: Mapping[str, exports.Seen]) -> Iterato
             )
 
 
-sensors: Final = [inbox_sensor, follow_documents]
+@sensor(
+    minimum_interval_seconds=10,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Keeps the tables runs and tasks up to date with Dagster's storage.",
+)
+def mirror_runs(context: SensorEvaluationContext, warehouse: Warehouse) -> SkipReason:
+    """Reports runs whose process is gone, then pulls what has changed; it launches nothing."""
+    gone = dagster_runs.reap(context.instance)
+    pulled = mirror.pull(_patient(warehouse), context.instance, seconds=_PULL_SECONDS)
+    return SkipReason(
+        f"{pulled.runs} runs looked at, {pulled.changed} rows changed, {pulled.removed} removed, "
+        f"{len(gone)} reported as gone, {pulled.left} left for the next turn."
+    )
+
+
+@sensor(
+    job=again_job,
+    minimum_interval_seconds=5,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Launches a run for each pending task of the queue, and keeps its state.",
+)
+def work_off_queue(
+    context: SensorEvaluationContext, warehouse: Warehouse
+) -> SensorResult | SkipReason:
+    """Settles the tasks whose runs have moved on, and asks for runs of those that wait.
+
+    A task is marked once its run is there to be seen, and a run key makes one run and no second;
+    so a crash between any two steps neither loses nor doubles a task.
+    """
+    patient = _patient(warehouse)
+    mirror.pull(patient, context.instance, seconds=_PULL_SECONDS)
+    task_queue.settle(patient)
+    requests = [
+        RunRequest(
+            run_key=request.run_key,
+            partition_key=request.thread_id,
+            run_config=RunConfig(ops={"documents": {"config": _asked(request)}}),
+            tags={
+                mirror.QUEUE_TAG: str(request.task_id),
+                mirror.TASK_TYPE_TAG: request.task_type,
+                mirror.ATTEMPT_TAG: str(request.attempt),
+            },
+        )
+        for request in task_queue.requests(patient, _TASKS_A_TURN)
+    ]
+    if not requests:
+        return SkipReason("No task waits.")
+    keys = sorted({request.partition_key or "" for request in requests})
+    return SensorResult(
+        run_requests=requests, dynamic_partitions_requests=[THREADS.build_add_request(keys)]
+    )
+
+
+def _asked(request: Request) -> dict[str, list[str]]:
+    """The settings of `documents` that do what a task asks for."""
+    return {_FIELDS[request.task_type]: [request.subject]}
+
+
+def _patient(warehouse: Warehouse) -> Warehouse:
+    """The warehouse for a sensor, which had better wait for its next turn than for a lock."""
+    patient = Warehouse(database=warehouse.database, lock_timeout=_SENSOR_LOCK_TIMEOUT)
+    patient.setup_for_execution(None)
+    return patient
+
+
+sensors: Final = [inbox_sensor, follow_documents, mirror_runs, work_off_queue]
 schedules: Final = [daily_ranking]

@@ -29,6 +29,8 @@ from egregora_dag.database.schemas import (
     IMPORTS,
     MESSAGES,
     REPLY_LINKS,
+    RUNS,
+    TASKS,
     WINDOWS,
     WINNERS,
 )
@@ -44,6 +46,8 @@ CHECKED: Final = (
     DOCUMENTS,
     COMPARISONS,
     ELO_RATINGS,
+    RUNS,
+    TASKS,
 )
 
 

@@ -3,7 +3,7 @@
 from dagster import Definitions, in_process_executor, load_assets_from_modules
 
 from egregora_dag import automation, checks
-from egregora_dag.assets import content, conversation, ingestion, ranking, views
+from egregora_dag.assets import content, conversation, ingestion, operations, ranking, views
 from egregora_dag.resources import Inbox, Warehouse, WarehouseIOManager
 from egregora_dag.settings import Home
 
@@ -13,7 +13,7 @@ def definitions_of(home: Home) -> Definitions:
     return Definitions(
         assets=[
             *load_assets_from_modules(
-                [ingestion, conversation, content, ranking], include_specs=True
+                [ingestion, conversation, content, ranking, operations], include_specs=True
             ),
             *views.view_assets,
         ],

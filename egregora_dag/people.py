@@ -1,7 +1,7 @@
 """What the messages of a chat say about those who wrote them."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import ibis
@@ -50,7 +50,7 @@ def people_of(warehouse: Warehouse, thread: Thread, authors: Sequence[str]) -> I
     words = _grouped(warehouse.rows(_telling_words(own)), "word")
     quotes = defaultdict[str, list[Message]](list)
     for row in warehouse.rows(_quotes(local)):
-        quotes[row["author"]].append(_quote(row))
+        quotes[row["author"]].append(message_of(row))
     for author in authors:
         fact = facts[author]
         yield Person(
@@ -148,7 +148,8 @@ def _quotes(local: ir.Table) -> ir.Table:
     return ranked.filter(ranked.rank == 0).order_by("author", "position")
 
 
-def _quote(row: dict[str, Any]) -> Message:
+def message_of(row: Mapping[str, Any]) -> Message:
+    """A row of `messages`, with its local `time`, as writers see it."""
     return Message(
         message_id=row["message_id"],
         time=row["time"],

@@ -30,6 +30,7 @@ from egregora_dag.assets.common import THREADS
 from egregora_dag.assets.ingestion import threads_changed
 from egregora_dag.assets.views import view_assets
 from egregora_dag.automation import import_job, links_job, ranking_job, run_config_of
+from egregora_dag.database import dagster_runs, mirror
 from egregora_dag.database import threads as chats
 from egregora_dag.database.tables import stored_schema
 from egregora_dag.database.threads import Thread
@@ -104,7 +105,11 @@ class Pipeline:
         with dagster_instance(home) as instance:
             pipeline = cls(home, instance, progress)
             pipeline.warehouse.setup_for_execution(None)
-            yield pipeline
+            dagster_runs.reap(instance)
+            try:
+                yield pipeline
+            finally:
+                mirror.pull(pipeline.warehouse, instance)
 
     def add(
         self,
@@ -255,7 +260,7 @@ class Pipeline:
                 run_id=run_id,
                 run_config=RunConfig(ops=config.ops, loggers=quiet),
                 raise_on_error=False,
-                **options,
+                **{**options, "tags": {**dagster_runs.process_tags(), **options.get("tags", {})}},
             )
         for event in result.filter_events(lambda event: event.is_step_failure):
             outcome.errors.append(f"{event.step_key}: {_message(event)}")

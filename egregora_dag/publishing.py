@@ -23,9 +23,11 @@ from egregora_dag.database.repository import slug_of
 from egregora_dag.database.schemas import DOCUMENTS, GENERATIONS, MESSAGES, WINDOWS
 from egregora_dag.database.tables import memory_table
 from egregora_dag.database.threads import Thread
+from egregora_dag.database.writing import write_rows
 from egregora_dag.people import people_of, signatures_of_authors
+from egregora_dag.postings import postings_of
 from egregora_dag.resources import Warehouse
-from egregora_dag.writers import Draft, Message, Window, Writer
+from egregora_dag.writers import Draft, Message, Posted, Window, Writer
 
 # Messages read at a time, and seconds of writing after which the results are stored.
 _CHUNK: Final = 20_000
@@ -56,6 +58,36 @@ class _Work:
     key: str
     window: dict[str, Any] | None = None
     author: str | None = None
+    posted: Posted | None = None
+
+    @property
+    def subject(self) -> str | None:
+        return self.posted.subject if self.posted else self.author
+
+
+@dataclass(frozen=True)
+class Again:
+    """What is to be written about though it was before, or though nobody asks by itself.
+
+    Attributes:
+        windows: Ids of windows.
+        authors: Names of people.
+        urls: Links to write about, which are otherwise left alone.
+        media: Files to write about, which are otherwise left alone.
+    """
+
+    windows: frozenset[str] = frozenset()
+    authors: frozenset[str] = frozenset()
+    urls: frozenset[str] = frozenset()
+    media: frozenset[str] = frozenset()
+
+    def names(self, work: "_Work") -> bool:
+        """Whether this is to be written about again."""
+        if work.window is not None:
+            return str(work.window["window_id"]) in self.windows
+        if work.posted is not None:
+            return work.posted.subject in (self.urls | self.media)
+        return work.author in self.authors
 
 
 def publish(
@@ -64,6 +96,7 @@ def publish(
     writer: Writer,
     *,
     run_id: str,
+    again: Again | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Published:
     """Write what is missing about a chat, and say what its documents are now.
@@ -73,14 +106,20 @@ def publish(
         thread: The chat.
         writer: Who writes.
         run_id: The Dagster run, kept with the results.
+        again: What to write about though it was written about before.
         progress: Called with how much is written and how much there is to write.
 
     Returns:
         The rows of `documents` that stand now, and those that are superseded.
     """
-    works = [*_windows(warehouse, thread, writer), *_authors(warehouse, thread, writer)]
+    again = again or Again()
+    works = [
+        *_windows(warehouse, thread, writer),
+        *_authors(warehouse, thread, writer),
+        *_posted(warehouse, thread, writer, again),
+    ]
     known = _known_signatures(warehouse, thread)
-    missing = [work for work in works if work.signature not in known]
+    missing = [work for work in works if work.signature not in known or again.names(work)]
     keep = _Keeper(warehouse, thread, writer, run_id)
     try:
         for done, result in enumerate(_written(warehouse, thread, writer, missing), 1):
@@ -112,6 +151,21 @@ def _authors(warehouse: Warehouse, thread: Thread, writer: Writer) -> Iterator[_
         yield _Work(signature, row["author"], author=row["author"])
 
 
+def _posted(warehouse: Warehouse, thread: Thread, writer: Writer, again: Again) -> Iterator[_Work]:
+    """The links and files that were written about, and those that are asked for."""
+    documents = DOCUMENTS.table()
+    for doc_type, asked in (("enrichment", again.urls), ("media", again.media)):
+        told = documents.filter(
+            (documents.thread_id == thread.thread_id)
+            & (documents.doc_type == doc_type)
+            & (documents.writer != "user")
+        )
+        known = {row["subject"] for row in warehouse.rows(told.select("subject"))}
+        for posted in postings_of(warehouse, thread, doc_type, sorted(known | asked)):
+            key = SEPARATOR.join([posted.subject, *(m.message_id for m in posted.messages)])
+            yield _Work(_signature(doc_type, key, writer), posted.subject, posted=posted)
+
+
 def _known_signatures(warehouse: Warehouse, thread: Thread) -> set[str]:
     table = GENERATIONS.table()
     own = table.filter((table.thread_id == thread.thread_id) & table.error.isnull())
@@ -128,6 +182,10 @@ def _written(
         posts = writer.write(window)
         seconds = time.perf_counter() - started
         yield work, [_journal(window, writer, posts), *posts], seconds
+    for work in missing:
+        if work.posted is not None:
+            started = time.perf_counter()
+            yield work, [writer.enrich(work.posted)], time.perf_counter() - started
     authors = {work.author: work for work in missing if work.author is not None}
     for person in people_of(warehouse, thread, list(authors)):
         started = time.perf_counter()
@@ -257,7 +315,7 @@ class _Keeper:
                 "item": item,
                 "thread_id": self._thread.thread_id,
                 "window_id": work.window and work.window["window_id"],
-                "subject": work.author,
+                "subject": work.subject,
                 "doc_type": draft.doc_type,
                 "writer": self._writer.name,
                 "model": self._writer.model,
@@ -274,7 +332,14 @@ class _Keeper:
 
     def store(self) -> None:
         if self._rows:
-            self._warehouse.write(GENERATIONS, memory_table(self._rows, GENERATIONS.schema))
+            rows = memory_table(self._rows, GENERATIONS.schema)
+            with self._warehouse.transaction() as connection:
+                # What is written again takes the place of what was written before.
+                connection.execute(
+                    "DELETE FROM main.generations WHERE signature IN (SELECT unnest(?))",
+                    [rows["signature"].unique().to_pylist()],
+                )
+                write_rows(connection, GENERATIONS, rows)
         self._rows, self._since = [], time.monotonic()
 
 
@@ -328,7 +393,7 @@ def _document(
         "doc_type": row["doc_type"],
         "thread_id": thread.thread_id,
         "window_id": work.window and work.window["window_id"],
-        "subject": work.author,
+        "subject": work.subject,
         "slug": f"{slug_of(draft['title'])}-{document_id[:8]}",
         **{name: draft[name] for name in ("title", "summary", "content", "authors", "tags")},
         "date": dt.date.fromisoformat(draft["date"]),

@@ -15,6 +15,7 @@ from pydantic import Field
 from egregora_dag.database import connections
 from egregora_dag.database.contracts import Contract
 from egregora_dag.database.migrations import ensure_schema
+from egregora_dag.database.protocols import Parameters
 from egregora_dag.database.schemas import CONTRACTS
 from egregora_dag.database.tables import Rows, backend_of
 from egregora_dag.database.writing import Written, write_rows
@@ -76,6 +77,12 @@ class Warehouse(ConfigurableResource[None]):
         """The rows of an unbound expression as dictionaries; for small results."""
         rows: list[dict[str, Any]] = self.read(expression).to_pylist()
         return rows
+
+    def execute_query(self, sql: str, params: Parameters = None) -> list[tuple[Any, ...]]:
+        """All rows of a query in SQL, its values bound."""
+        values: Any = params if isinstance(params, Mapping) else list(params or ())
+        with connections.connect(self.path, timeout=self.lock_timeout) as connection:
+            return connection.execute(sql, values).fetchall()
 
     def write(self, contract: Contract, rows: Rows) -> Written:
         """Write rows to a table as its contract says, in a transaction of its own.

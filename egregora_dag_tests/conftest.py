@@ -59,8 +59,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Home:
         for job in ("import_chats", "link_replies"):
             run = definitions.resolve_job_def(job).execute_in_process
             assert run(instance=instance, partition_key=key).success
-        rank = definitions.resolve_job_def("rank_posts").execute_in_process
-        assert rank(instance=instance).success
+        for job in ("rank_posts", "rebuild_mirror"):
+            run = definitions.resolve_job_def(job).execute_in_process
+            assert run(instance=instance).success
     return home
 
 

@@ -77,6 +77,13 @@ TAMPERED: Sequence[tuple[str, str, str]] = (
         "INSERT INTO windows SELECT * REPLACE ((SELECT count(*) FROM windows) AS window_index) "
         "FROM windows WHERE window_index = 0",
     ),
+    ("reply_links", "unique_keys", "INSERT INTO reply_links FROM reply_links LIMIT 1"),
+    (
+        "reply_links",
+        "references",
+        f"UPDATE reply_links SET antecedent_id = '{GHOST}' WHERE message_id = "
+        "(SELECT min(message_id) FROM reply_links)",
+    ),
     ("windows", "references", "UPDATE windows SET last_position = 100000 WHERE window_index = 0"),
     (
         "windows",
@@ -104,6 +111,24 @@ TAMPERED: Sequence[tuple[str, str, str]] = (
         "(SELECT comparison_id FROM comparisons WHERE sequence = 0) WHERE sequence = 1",
     ),
     ("comparisons", "allowed_values", "UPDATE comparisons SET winner = 'draw' WHERE sequence = 0"),
+    ("comparisons", "allowed_values", "UPDATE comparisons SET post_b = post_a WHERE sequence = 0"),
+    ("runs", "unique_keys", "INSERT INTO runs FROM runs LIMIT 1"),
+    (
+        "runs",
+        "allowed_values",
+        "UPDATE runs SET status = 'lost' WHERE run_id = (SELECT min(run_id) FROM runs)",
+    ),
+    ("tasks", "unique_keys", "INSERT INTO tasks FROM tasks LIMIT 1"),
+    (
+        "tasks",
+        "allowed_values",
+        "UPDATE tasks SET status = 'lost' WHERE task_id = (SELECT min(task_id) FROM tasks)",
+    ),
+    (
+        "tasks",
+        "references",
+        f"UPDATE tasks SET run_id = '{GHOST}' WHERE task_id = (SELECT min(task_id) FROM tasks)",
+    ),
     ("elo_ratings", "unique_keys", "INSERT INTO elo_ratings FROM elo_ratings LIMIT 1"),
     (
         "elo_ratings",
@@ -121,7 +146,8 @@ TAMPERED: Sequence[tuple[str, str, str]] = (
 )
 # A verdict that no replay understands is a fault of the ratings too.
 ALSO: Mapping[str, set[tuple[str, str]]] = {
-    "UPDATE comparisons SET winner = 'draw' WHERE sequence = 0": {("elo_ratings", "equals_replay")}
+    "UPDATE comparisons SET winner = 'draw' WHERE sequence = 0": {("elo_ratings", "equals_replay")},
+    "UPDATE comparisons SET post_b = post_a WHERE sequence = 0": {("elo_ratings", "equals_replay")},
 }
 
 

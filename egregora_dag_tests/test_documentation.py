@@ -11,6 +11,7 @@ from egregora_dag.cli import cli
 from egregora_dag.database.schemas import CONTRACTS
 from egregora_dag.pipeline import Pipeline
 from egregora_dag.settings import Home
+from egregora_dag_tests.conftest import query
 from egregora_dag_tests.test_cli import CHAT
 
 ROOT = Path(__file__).parents[1]
@@ -67,3 +68,14 @@ def test_the_python_example_runs_on_a_home(
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(script))
     assert "'author': 'Ana', 'messages': 12" in capsys.readouterr().out
+    [asking] = [
+        code
+        for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+        if "TaskStore" in code
+    ]
+    script.write_text(asking, "utf-8")
+    runpy.run_path(str(script))
+    database = tmp_path / settings.DEFAULT_HOME / "pipeline.duckdb"
+    assert query(database, "SELECT task_type, subject, status FROM task_queue") == [
+        ("enrich_url", "https://example.org", "pending")
+    ]

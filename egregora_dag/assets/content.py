@@ -3,17 +3,26 @@
 import time
 
 import pyarrow as pa
-from dagster import AssetExecutionContext, Config, Output, asset
+from dagster import AssetExecutionContext, AssetSpec, Config, Output, asset
 from pydantic import Field
 
 from egregora_dag.assets.common import partitioned
 from egregora_dag.database import threads as chats
 from egregora_dag.database.schemas import DOCUMENTS
-from egregora_dag.publishing import publish
+from egregora_dag.publishing import Again, publish
 from egregora_dag.resources import Warehouse
 from egregora_dag.writers import WRITERS, get_writer
 
 _SECONDS_BETWEEN_NEWS = 5.0
+
+
+generations = AssetSpec(
+    "generations",
+    group_name="content",
+    kinds={"duckdb", "table"},
+    description="What writers wrote, kept for good; `documents` adds to it as it writes.",
+    metadata={"dagster/table_name": "main.generations"},
+).with_io_manager_key("io_manager")
 
 
 class WriterSettings(Config):
@@ -24,6 +33,19 @@ class WriterSettings(Config):
         5, description="A window with fewer messages in words gets a journal entry but no post."
     )
     max_quotes: int = Field(6, description="Messages quoted in a post, at most.")
+    windows_again: list[str] = Field([], description="Ids of windows to write about again.")
+    authors_again: list[str] = Field([], description="People whose profile to write again.")
+    urls: list[str] = Field([], description="Links to write about.")
+    media: list[str] = Field([], description="Files to write about, by name.")
+
+    def again(self) -> Again:
+        """What is to be written about though it was, or though nobody asks by itself."""
+        return Again(
+            windows=frozenset(self.windows_again),
+            authors=frozenset(self.authors_again),
+            urls=frozenset(self.urls),
+            media=frozenset(self.media),
+        )
 
 
 @asset(group_name="content", deps=["messages", "windows", "threads"], **partitioned(DOCUMENTS))
@@ -51,7 +73,14 @@ def documents(
 
     for thread in known:
         results.append(
-            publish(warehouse, thread, writer, run_id=context.run.run_id, progress=progress)
+            publish(
+                warehouse,
+                thread,
+                writer,
+                run_id=context.run.run_id,
+                again=config.again(),
+                progress=progress,
+            )
         )
         context.log.info(
             f"{thread.thread_id}: {results[-1].generated} written, {results[-1].reused} stood"

@@ -30,6 +30,13 @@ VIEWS: Final[Sequence[tuple[str, Callable[..., ir.Table], tuple[str, ...]]]] = (
     ("window_messages", views.window_messages, ("windows", "messages")),
     ("linked_conversations", views.linked_conversations, ("reply_links", "messages")),
     ("top_posts", views.top_posts, ("documents", "elo_ratings")),
+    ("run_history", views.run_history, ("runs",)),
+    ("asset_freshness", views.asset_freshness, ("tasks",)),
+    (
+        "document_lineage",
+        views.document_lineage,
+        ("documents", "generations", "runs", "tasks"),
+    ),
 )
 
 

@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "dev": "serving",
     "status": "looking",
     "sql": "looking",
+    "runs": "history",
     "threads": "threads",
     "forget": "threads",
     "migrate": "migrating",

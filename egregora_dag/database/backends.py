@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from typing import Any
 from weakref import WeakSet
 
 import duckdb
@@ -46,6 +47,14 @@ class ThreadConnections:
         if self._version != getattr(self._local, "version", 0):
             self._make_views(connection)
         return connection
+
+    @property
+    def memtables(self) -> WeakSet[Any]:
+        """The in-memory tables of Ibis that this thread's connection knows."""
+        if not hasattr(self._local, "memtables"):
+            self._local.memtables = WeakSet()
+        known: WeakSet[Any] = self._local.memtables
+        return known
 
     def cursor(self) -> DuckDBPyConnection:
         """A connection of its own, which the caller closes."""
@@ -128,6 +137,15 @@ class ThreadedBackend(Backend):  # type: ignore[misc]  # Ibis tells no types
     @con.setter
     def con(self, connection: DuckDBPyConnection) -> None:
         self.threads = ThreadConnections(connection)
+
+    @property
+    def _memtables(self) -> WeakSet[Any]:
+        """What Ibis need not hand to this connection again; it keeps one such set by backend."""
+        return self.threads.memtables
+
+    @_memtables.setter
+    def _memtables(self, _: WeakSet[Any]) -> None:
+        """Ibis sets it before there is a connection."""
 
     @property
     def db_identity(self) -> str:

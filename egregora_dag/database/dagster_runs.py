@@ -184,7 +184,10 @@ def reap(instance: DagsterInstance) -> list[str]:
     gone = []
     for run in instance.get_runs(in_progress):
         process = _process_of(instance, run)
-        if process is not None and not _is_alive(process):
+        if process is None or _is_alive(process):
+            continue
+        # Its last words may have come in between; now that it is gone, there will be no others.
+        if instance.get_run_ids(RunsFilter([run.run_id], statuses=IN_PROGRESS_RUN_STATUSES)):
             report_status(instance, run, "failed", GONE)
             gone.append(run.run_id)
     return gone

@@ -467,7 +467,7 @@ class DuckDBStorageManager(SequenceOperations):
             raise InvalidOperationError(
                 table, f"Rows of {table!r} are replaced by key. Name at least one column."
             )
-        if missing := set(by_keys) - self.get_table_columns(table):
+        if missing := set(by_keys) - set(self._table(table, temporary=False).columns):
             raise InvalidOperationError(
                 table, f"Table {table!r} has no column {', '.join(sorted(missing))}."
             )
@@ -576,10 +576,10 @@ class DuckDBStorageManager(SequenceOperations):
 
     def _contract(self, name: str) -> Contract | None:
         """The contract of one of the pipeline's tables, if this is it and not a namesake."""
-        contract = CONTRACTS.get(name)
+        contract = CONTRACTS.get(name.lower())
         if contract is None:
             return None
-        stored = stored_schema(self.backend.con, name)
+        stored = stored_schema(self.backend.con, contract.name)
         return None if stored is None or differences(contract.schema, stored) else contract
 
 

@@ -22,6 +22,19 @@ def _strlen(_text: str) -> int:
     raise AssertionError
 
 
+_WRITTEN = "struct<tables: array<struct<table: string, partitions: array<string>>>>"
+
+
+@ibis.udf.scalar.builtin(name="from_json", signature=(("json", "string"), _WRITTEN))
+def _from_json(_value, _structure):  # type: ignore[no-untyped-def]
+    raise AssertionError
+
+
+def tables_written(result: ir.JSONValue) -> ir.ArrayValue:
+    """The tables, each with its partitions, in the column `result` of `tasks`."""
+    return _from_json(result, '{"tables":[{"table":"VARCHAR","partitions":["VARCHAR"]}]}')["tables"]
+
+
 def to_local(zone: ir.StringValue, time: ir.TimestampValue) -> ir.TimestampValue:
     """What a clock in the time zone shows at an instant."""
     return _to_local(zone, time)

@@ -65,11 +65,9 @@ class MessageRepository:
             Rows of `messages`, by chat and position.
         """
         messages = self._messages
-        # As data, since the text of a query holds no NUL.
-        wanted = ibis.memtable(pa.table({"author": pa.array([author], pa.string())}))
-        return messages.filter(messages.author.isin(wanted.author)).order_by(
-            "thread_id", "position"
-        )
+        # The text of a query cannot hold a NUL, a table in memory can.
+        names = ibis.memtable(pa.table({"author": [author]})).author if "\0" in author else [author]
+        return messages.filter(messages.author.isin(names)).order_by("thread_id", "position")
 
     def get_messages_by_date_range(self, start_date: date, end_date: date) -> ir.Table:
         """What was written between two days, both included, in UTC.

@@ -6,31 +6,38 @@ from Dagster go from the mirror. From nothing, it makes the same rows.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+import pyarrow as pa
 from dagster import DagsterEventType, DagsterInstance
 from dagster._core.events import DagsterEvent
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.dagster_run import RunRecord
 from dagster_shared.error import SerializableErrorInfo
+from duckdb import DuckDBPyConnection
 
 from egregora_dag.database import dagster_runs
 from egregora_dag.database.dagster_runs import FINAL, STATUSES
-from egregora_dag.database.duckdb_manager import DuckDBStorageManager
 from egregora_dag.database.identifiers import make_id
+from egregora_dag.database.protocols import Parameters
 from egregora_dag.database.schemas import RUNS, TASKS
 from egregora_dag.database.tables import memory_table
 from egregora_dag.database.writing import write_rows
 
 QUEUE_TAG: Final = "egregora/queue_id"
 TASK_TYPE_TAG: Final = "egregora/task_type"
+ATTEMPT_TAG: Final = "egregora/attempt"
 
 # Clocks of processes differ, and an event is stored a little after it happened.
-_OVERLAP: Final = timedelta(seconds=60)
+_OVERLAP: Final = timedelta(seconds=10)
+# Times go through floats on their way.
+_SAME: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
@@ -41,74 +48,126 @@ class Pulled:
         runs: Runs that were looked at.
         changed: Rows of `runs` and `tasks` that changed.
         removed: Runs that are gone from Dagster.
+        left: Runs that are left to the next pull, for want of time.
     """
 
     runs: int
     changed: int
     removed: int
+    left: int = 0
 
 
-def pull(storage: DuckDBStorageManager, instance: DagsterInstance) -> Pulled:
-    """Bring the mirror up to date with Dagster's storage.
+class Database(Protocol):
+    """What a pull needs of a database; it is held for no longer than each of these takes."""
+
+    def execute_query(self, sql: str, params: Parameters = None) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+
+    def transaction(self) -> AbstractContextManager[DuckDBPyConnection]:
+        """A connection inside a transaction."""
+
+
+def pull(database: Database, instance: DagsterInstance, *, seconds: float | None = None) -> Pulled:
+    """Bring the mirror up to date with Dagster's storage, in one transaction.
 
     Args:
-        storage: The database.
+        database: The database.
         instance: Dagster's instance.
+        seconds: Time after which the rest is left to the next pull; none if None.
 
     Returns:
         What was found.
     """
-    known, latest = _mirrored(storage)
+    known, latest = _mirrored(database)
     present = dagster_runs.run_ids(instance)
-    due = {id_ for id_ in present if id_ not in known or not known[id_]}
+    due = {id_ for id_ in present if known.get(id_) is None}
     if latest is not None:
         due |= dagster_runs.run_ids_updated_after(instance, latest - _OVERLAP) & present
     gone = known.keys() - present
-    return _store(storage, instance, sorted(due), sorted(gone))
+    deadline = None if seconds is None else time.monotonic() + seconds
+    return _store(database, instance, sorted(due), sorted(gone), known, deadline)
 
 
-def pull_runs(
-    storage: DuckDBStorageManager, instance: DagsterInstance, ids: Iterable[str]
-) -> Pulled:
+def pull_runs(database: Database, instance: DagsterInstance, ids: Iterable[str]) -> Pulled:
     """Bring the mirror up to date for some runs.
 
     Args:
-        storage: The database.
+        database: The database.
         instance: Dagster's instance.
         ids: The runs.
+
+    Returns:
+        What was found.
     """
-    return _store(storage, instance, list(ids), [])
+    return _store(database, instance, list(ids), [], {}, None)
 
 
-def _mirrored(storage: DuckDBStorageManager) -> tuple[dict[str, bool], datetime | None]:
-    """The runs that are mirrored and whether they are final, and the latest time known of them."""
-    rows = storage.execute_query("SELECT run_id::VARCHAR, status FROM main.runs")
-    [[latest]] = storage.execute_query(
+def rebuilt(instance: DagsterInstance) -> tuple[pa.Table, pa.Table]:
+    """The mirror from nothing.
+
+    Args:
+        instance: Dagster's instance.
+
+    Returns:
+        All rows of `runs` and of `tasks`.
+    """
+    runs, tasks, _ = _read(instance, sorted(dagster_runs.run_ids(instance)), {}, None)
+    return memory_table(runs, RUNS.schema), memory_table(tasks, TASKS.schema)
+
+
+def _mirrored(database: Database) -> tuple[dict[str, datetime | None], datetime | None]:
+    """The runs that are mirrored, with the end of those that are final, and the latest time."""
+    rows = database.execute_query("SELECT run_id::VARCHAR, status, ended_at FROM main.runs")
+    [[latest]] = database.execute_query(
         "SELECT least(max(greatest(created_at, started_at, ended_at)), now()) FROM main.runs"
     )
-    return {run_id: status in FINAL for run_id, status in rows}, latest
+    return {run_id: ended if status in FINAL else None for run_id, status, ended in rows}, latest
 
 
-def _store(
-    storage: DuckDBStorageManager, instance: DagsterInstance, due: list[str], gone: list[str]
-) -> Pulled:
+def _read(
+    instance: DagsterInstance,
+    ids: Sequence[str],
+    known: Mapping[str, datetime | None],
+    deadline: float | None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
+    """The rows of runs and of their tasks, and how many runs are left for want of time."""
     runs: list[dict[str, Any]] = []
     tasks: list[dict[str, Any]] = []
-    for record in dagster_runs.run_records(instance, due):
+    seen = 0
+    for record in dagster_runs.run_records(instance, ids):
+        if runs and deadline is not None and time.monotonic() > deadline:
+            break
+        seen += 1
+        ended = known.get(record.dagster_run.run_id)
+        if ended is not None and abs(record.update_timestamp - ended) < _SAME:
+            continue  # Nothing has happened to it since its end.
         run = _Run(record)
         for entry in dagster_runs.events_of(instance, record.dagster_run.run_id):
             run.tell(entry)
         runs.append(run.row())
         tasks += run.tasks()
+    return runs, tasks, len(ids) - seen
+
+
+def _store(
+    database: Database,
+    instance: DagsterInstance,
+    due: Sequence[str],
+    gone: Sequence[str],
+    known: Mapping[str, datetime | None],
+    deadline: float | None,
+) -> Pulled:
+    runs, tasks, left = _read(instance, due, known, deadline)
     changed = 0
     if runs or gone:
         ids = [row["run_id"] for row in runs]
-        with storage.transaction() as connection:
-            for table in ("runs", "tasks"):
+        with database.transaction() as connection:
+            for name in ("runs", "tasks"):
                 connection.execute(
-                    f'DELETE FROM main."{table}" WHERE run_id::VARCHAR IN (SELECT unnest(?))',  # noqa: S608
-                    [gone],
+                    f'DELETE FROM main."{name}" WHERE run_id::VARCHAR IN (SELECT unnest(?))',  # noqa: S608
+                    [list(gone)],
                 )
+            # A step that was to run and did not, a try that never was: what is told no more.
             connection.execute(
                 "DELETE FROM main.tasks WHERE run_id::VARCHAR IN (SELECT unnest(?)) "
                 "AND task_id::VARCHAR NOT IN (SELECT unnest(?))",
@@ -117,7 +176,7 @@ def _store(
             for contract, rows in ((RUNS, runs), (TASKS, tasks)):
                 table = memory_table(rows, contract.schema)
                 changed += write_rows(connection, contract, table).changed
-    return Pulled(len(runs), changed, len(gone))
+    return Pulled(len(runs), changed, len(gone), left)
 
 
 @dataclass
@@ -128,10 +187,10 @@ class _Attempt:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     error: str | None = None
-    tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def end(self, status: str, time: datetime, error: str | None = None) -> None:
-        self.status, self.ended_at, self.error = status, time, error
+    def end(self, status: str, at: datetime, error: str | None = None) -> None:
+        self.status, self.ended_at, self.error = status, at, error
 
 
 class _Run:
@@ -151,13 +210,13 @@ class _Run:
         event = entry.dagster_event
         if event is None:
             return
-        time = datetime.fromtimestamp(entry.timestamp, UTC)
+        at = datetime.fromtimestamp(entry.timestamp, UTC)
         if event.event_type in {DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED}:
             self.error = _run_error(event)
         elif event.step_key is not None:
-            self._tell_of_step(event, event.step_key, time)
+            self._tell_of_step(event, event.step_key, at)
 
-    def _tell_of_step(self, event: DagsterEvent, step: str, time: datetime) -> None:
+    def _tell_of_step(self, event: DagsterEvent, step: str, at: datetime) -> None:
         attempts = self.steps.setdefault(step, [])
         match event.event_type:
             case DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
@@ -167,17 +226,17 @@ class _Run:
             case DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
                 self.checks.add(step)
             case DagsterEventType.STEP_START | DagsterEventType.STEP_RESTARTED:
-                attempts.append(_Attempt("processing", time))
+                attempts.append(_Attempt("processing", at))
             case DagsterEventType.STEP_SKIPPED:
-                attempts.append(_Attempt("skipped", None, time))
+                attempts.append(_Attempt("skipped", None, at))
             case _ if not attempts:
                 pass  # An event of a step that never began.
             case DagsterEventType.STEP_SUCCESS:
-                attempts[-1].end("completed", time)
+                attempts[-1].end("completed", at)
             case DagsterEventType.STEP_FAILURE:
-                attempts[-1].end("failed", time, _step_error(event.step_failure_data.error))
+                attempts[-1].end("failed", at, _step_error(event.step_failure_data.error))
             case DagsterEventType.STEP_UP_FOR_RETRY:
-                attempts[-1].end("failed", time, _step_error(event.step_retry_data.error))
+                attempts[-1].end("failed", at, _step_error(event.step_retry_data.error))
             case DagsterEventType.ASSET_MATERIALIZATION:
                 self._materialized(event, attempts[-1])
 
@@ -190,7 +249,10 @@ class _Run:
             if key in materialization.metadata
         }
         table = materialization.asset_key.to_user_string()
-        attempt.tables[table] = {name: int(str(value)) for name, value in counts.items()}
+        told = attempt.tables.setdefault(table, {"table": table})
+        told |= {name: int(str(value)) for name, value in counts.items()}
+        if materialization.partition is not None:
+            told.setdefault("partitions", []).append(materialization.partition)
 
     @property
     def partition(self) -> str | None:
@@ -257,7 +319,7 @@ class _Run:
             "ended_at": attempt.ended_at,
             "duration_seconds": _seconds(attempt.started_at, attempt.ended_at),
             "payload": None if payload is None else _json(payload),
-            "result": _json({"tables": attempt.tables}) if attempt.tables else None,
+            "result": _json({"tables": list(attempt.tables.values())}) if attempt.tables else None,
             "error": attempt.error,
         }
 

@@ -334,6 +334,7 @@ TASKS = Contract(
     },
     key=("task_id",),
     mode="merge",
+    references=(Reference(("run_id",), "runs", ("run_id",)),),
 )
 
 TASK_QUEUE = Contract(

@@ -161,13 +161,14 @@ class SequenceOperations(ABC):
                 name, f"{count} values of sequence {name!r} cannot be drawn. Draw at least 1."
             )
         self.get_sequence_state(name)
+        rows = self._draw("SELECT nextval(?) FROM range(?)", name, count)
+        return [value for (value,) in rows]
+
+    def _draw(self, sql: str, name: str, count: int) -> list[tuple[Any, ...]]:
         try:
-            rows = self.execute_query(
-                "SELECT nextval(?) FROM range(?)", [quote_identifier(name), count]
-            )
+            return self.execute_query(sql, [quote_identifier(name), count])
         except (duckdb.SequenceException, duckdb.CatalogException) as error:
             raise SequenceFetchError(name, f"Sequence {name!r}: {error}") from error
-        return [value for (value,) in rows]
 
     def sync_sequence_with_table(self, name: str, *, table: str, column: str) -> None:
         """Move a sequence on, so that its next value is above all in a column.
@@ -183,6 +184,7 @@ class SequenceOperations(ABC):
             InvalidOperationError: The table has no such column of whole numbers, or the sequence
                 would have to move by more than 100 million while it is the default of a column.
             SequenceCreationError: No sequence counts that far.
+            SequenceFetchError: This one does not, or has double quotes in its name.
         """
         state = self.get_sequence_state(name)
         self._check_column(table, column)
@@ -198,9 +200,7 @@ class SequenceOperations(ABC):
         if highest is not None and steps > _MOST_DRAWN:
             self._restart(name, highest + 1)
         elif steps > 0:
-            self.execute_query(
-                "SELECT max(nextval(?)) FROM range(?)", [quote_identifier(name), steps]
-            )
+            self._draw("SELECT max(nextval(?)) FROM range(?)", name, steps)
 
     def _restart(self, name: str, start: int) -> None:
         create = sge.Create(

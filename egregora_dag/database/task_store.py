@@ -234,6 +234,28 @@ class TaskStore:
         """
         self._mark(task_id, "superseded", reason)
 
+    def retry(self, task_id: UUID | str) -> None:
+        """Ask for a task that failed to be tried again.
+
+        Args:
+            task_id: The task.
+
+        Raises:
+            InvalidOperationError: There is no such task, or it did not fail.
+        """
+        with self._storage.transaction() as connection:
+            found = _status(connection, task_id)
+            if found != "failed":
+                told = f"is {found}" if found else "does not exist"
+                raise InvalidOperationError(
+                    str(task_id), f"Task {task_id} {told}. Only one that failed is tried again."
+                )
+            connection.execute(
+                "UPDATE main.task_queue SET status = 'pending', processed_at = NULL "
+                "WHERE task_id::VARCHAR = ?",
+                [str(task_id)],
+            )
+
     def _mark(self, task_id: UUID | str, status: str, error: str | None) -> None:
         with self._storage.transaction() as connection:
             found = _status(connection, task_id)

@@ -7,7 +7,7 @@ import ibis
 import ibis.expr.types as ir
 
 from egregora_dag.database.elo import INITIAL_RATING
-from egregora_dag.database.functions import to_local
+from egregora_dag.database.functions import tables_written, to_local
 
 ViewBuilder: TypeAlias = Callable[[ir.Table], ir.Table]
 
@@ -217,6 +217,101 @@ def top_posts(documents: ir.Table, ratings: ir.Table) -> ir.Table:
         losses=rated.losses.fill_null(0),
         ties=rated.ties.fill_null(0),
     ).order_by(ibis.desc("rating"), "document_id")
+
+
+def run_history(runs: ir.Table) -> ir.Table:
+    """Runs by job and day, UTC: how many, how many failed, and how long they took.
+
+    Args:
+        runs: Rows of `runs`.
+
+    Returns:
+        job_name, day, runs, failures, median_seconds, p95_seconds (of those that have ended).
+    """
+    dated = runs.mutate(day=runs.created_at.date())
+    return dated.group_by("job_name", "day").aggregate(
+        runs=dated.count(),
+        failures=(dated.status == "failed").sum().cast("int64"),
+        median_seconds=dated.duration_seconds.quantile(0.5),
+        p95_seconds=dated.duration_seconds.quantile(0.95),
+    )
+
+
+def asset_freshness(tasks: ir.Table) -> ir.Table:
+    """When each table was last written with success, by thread where it is by thread.
+
+    Args:
+        tasks: Rows of `tasks`.
+
+    Returns:
+        asset, thread_id (null for a table of all threads), last_success, run_id (the run of it).
+    """
+    done = tasks.filter((tasks.status == "completed") & tasks.result.notnull())
+    written = done.select("run_id", "ended_at", written=tables_written(done.result).unnest())
+    # A table of all threads names no partition; its one thread is null.
+    partitions = written.written["partitions"]
+    spread = written.select(
+        "run_id",
+        "ended_at",
+        asset=written.written["table"],
+        thread_id=ibis.ifelse(
+            partitions.length() > 0, partitions, ibis.array([ibis.null("string")])
+        ).unnest(),
+    )
+    return spread.group_by("asset", "thread_id").aggregate(
+        last_success=spread.ended_at.max(), run_id=spread.run_id.argmax(spread.ended_at)
+    )
+
+
+def document_lineage(
+    documents: ir.Table, generations: ir.Table, runs: ir.Table, tasks: ir.Table
+) -> ir.Table:
+    """Which run, and which step of it, wrote each document, about which window.
+
+    Args:
+        documents: Rows of `documents`.
+        generations: Rows of `generations`.
+        runs: Rows of `runs`.
+        tasks: Rows of `tasks`.
+
+    Returns:
+        document_id, doc_type, thread_id, window_id, status, writer, generated_at, run_id, job_name,
+        run_status, task_id, step_key, task_status; those of runs that are gone are null.
+    """
+    made = generations.group_by("signature").aggregate(
+        run_id=generations.run_id.max(), generated_at=generations.created_at.max()
+    )
+    steps = tasks.filter(tasks.asset == "documents")
+    last = steps.group_by("run_id").aggregate(
+        **{
+            name: steps[column].argmax(steps.attempt)
+            for name, column in (
+                ("task_id", "task_id"),
+                ("step_key", "step_key"),
+                ("task_status", "status"),
+            )
+        }
+    )
+    told = runs.select(
+        "run_id", "job_name", key=runs.run_id.cast("string"), run_status="status"
+    ).left_join(last, "run_id")
+    told = told.drop("run_id_right") if "run_id_right" in told.columns else told
+    written = documents.left_join(made, "signature")
+    return written.left_join(told, written.run_id == told.key).select(
+        "document_id",
+        "doc_type",
+        "thread_id",
+        "window_id",
+        "status",
+        "writer",
+        "generated_at",
+        run_id=told.run_id,
+        job_name=told.job_name,
+        run_status=told.run_status,
+        task_id=told.task_id,
+        step_key=told.step_key,
+        task_status=told.task_status,
+    )
 
 
 COMMON_VIEWS: Final[dict[str, ViewBuilder]] = {

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from egregora_dag.registry import Registry, SettingError, UnknownNameError
 from egregora_dag.writers.offline import OfflineWriter
-from egregora_dag.writers.protocol import Draft, Message, Person, Window, Writer
+from egregora_dag.writers.protocol import Draft, Message, Person, Posted, Window, Writer
 
 __all__ = [
     "WRITERS",
@@ -12,6 +12,7 @@ __all__ = [
     "Message",
     "OfflineWriter",
     "Person",
+    "Posted",
     "SettingError",
     "UnknownNameError",
     "Window",

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from egregora_dag.registry import SettingError
-from egregora_dag.writers import profiles
+from egregora_dag.writers import postings, profiles
 from egregora_dag.writers.choosing import moments
 from egregora_dag.writers.markdown import plain
-from egregora_dag.writers.protocol import Draft, Person, Window
+from egregora_dag.writers.protocol import Draft, Person, Posted, Window
 from egregora_dag.writers.reading import read
 from egregora_dag.writers.sections import content
 from egregora_dag.writers.summaries import title_and_summary
@@ -94,4 +94,24 @@ class OfflineWriter:
             tags=tuple(person.words[:_TAGS]),
             date=person.last.date(),
             subject=person.author,
+        )
+
+    def enrich(self, posted: Posted) -> Draft:
+        """What the chat says of a link or a file.
+
+        Args:
+            posted: The link or file, and the messages that brought it.
+
+        Returns:
+            An enrichment, or a media document, under its name.
+        """
+        return Draft(
+            doc_type=posted.doc_type,
+            title=postings.title(posted),
+            summary=postings.summary(posted),
+            content=postings.content(posted),
+            authors=tuple(dict.fromkeys(m.author for m in posted.messages if m.author)),
+            tags=(),
+            date=posted.messages[0].time.date(),
+            subject=posted.subject,
         )

@@ -92,6 +92,27 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Posted:
+    """A link or a file, and the messages that brought it.
+
+    Attributes:
+        subject: The link, or the file's name.
+        doc_type: `enrichment` for a link, `media` for a file.
+        thread_title: Name of the chat.
+        messages: The messages that hold it, in order; at least one.
+        before: The message right before the first of them, if any.
+        after: The message right after it, if any.
+    """
+
+    subject: str
+    doc_type: str
+    thread_title: str
+    messages: Sequence[Message]
+    before: Message | None
+    after: Message | None
+
+
+@dataclass(frozen=True)
 class Draft:
     """A document as its writer leaves it; where and under what id it is kept, the pipeline says.
 
@@ -136,3 +157,6 @@ class Writer(Protocol):
 
     def profile(self, person: Person) -> Draft:
         """The profile of a person."""
+
+    def enrich(self, posted: Posted) -> Draft:
+        """What is known of a link or a file."""

@@ -1,5 +1,6 @@
 """Prints every benchmark: `make bench`."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from egregora_dag_tests.benchmarks.elo_case import RECORDED, REPLAYED
 from egregora_dag_tests.benchmarks.io_manager_case import ROWS
 from egregora_dag_tests.benchmarks.links_case import MESSAGES as LINKED
 from egregora_dag_tests.benchmarks.measuring import measure
+from egregora_dag_tests.benchmarks.mirror_case import RUNS, STEPS
 
 GENERATOR = Path(__file__).parents[3] / "shared" / "tools" / "make_chat.py"
 MESSAGES = 1_000_000
@@ -91,7 +93,25 @@ def stores() -> None:
     console.print(table)
 
 
+def mirror() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", f"{CASES}mirror_case"], check=True, capture_output=True, text=True
+    )
+    seconds = json.loads(finished.stdout.splitlines()[-1])
+    table = Table(title=f"The mirror of {RUNS:,} runs of {STEPS} steps, seconds of a pull")
+    for name in ("", "measured", "limit"):
+        table.add_column(name, justify="right" if name else "left")
+    for label, name, limit in (
+        ("the first", "first", "60"),
+        ("with nothing new", "nothing", "0.2"),
+        ("with one new run", "one", "0.5"),
+    ):
+        table.add_row(label, f"{seconds[name]:.2f}", limit)
+    console.print(table)
+
+
 if __name__ == "__main__":
     io_manager()
     stores()
+    mirror()
     pipeline()

@@ -134,7 +134,7 @@ def test_a_repeated_run_knows_which_it_repeats(
     assert run.parent_run_id == first
 
 
-@pytest.mark.parametrize("run_id", ["", "msg-123", "'; DROP TABLE runs; --", str(uuid4())])
+@pytest.mark.parametrize("run_id", ["", "msg-123", "'; DROP TABLE runs; --", str(UUID(int=7))])
 def test_a_run_that_is_unknown_is_none_and_cannot_be_updated(
     storage: DuckDBStorageManager, instance: DagsterInstance, run_id: str
 ) -> None:

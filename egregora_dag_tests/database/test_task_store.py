@@ -140,7 +140,7 @@ def test_the_tasks_of_a_run_are_its_steps_one_for_each_try(
         ("beans", 3, "failed", "beans"),
         ("soup", 1, "skipped", "soup"),
     ]
-    assert found[0].result == {"tables": {"soil": {"rows": 7, "changed": 3}}}
+    assert found[0].result == {"tables": [{"table": "soil", "rows": 7, "changed": 3}]}
     assert {t.task_type for t in found} == {"materialize"}
     for task in found[:4]:
         assert task.started_at

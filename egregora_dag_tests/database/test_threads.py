@@ -334,6 +334,12 @@ def populated(warehouse: Warehouse) -> dict[str, str]:
     for sequence, key in enumerate("ab"):
         fill(warehouse, key)
         add_import(warehouse, key, range(8))
+        query(
+            warehouse.path,
+            "INSERT INTO reply_links SELECT message_id, thread_id, message_id, message_id, 1, "
+            "false FROM messages WHERE thread_id = ?",
+            key,
+        )
         documents[f"{key} about Ada"] = add_document(warehouse, key, content="said Ada there")
         documents[f"{key} about Bo"] = add_document(warehouse, key, authors=["Bo"])
         add_generation(warehouse, key, output='{"content": "said Ada there"}')
@@ -350,9 +356,9 @@ def test_a_forgotten_chat_is_gone_from_every_table_and_others_stay(warehouse: Wa
     documents = populated(warehouse)
     with warehouse.transaction() as connection:
         removed = forget_thread(connection, "a")
-    expected = {"generations": 2, "documents": 2, "windows": 2, "imports": 1, "messages": 8}
-    assert removed == {**expected, "threads": 1}
-    assert counts(warehouse, *removed, where="thread_id = 'a'") == [0] * 6
+    expected = {"generations": 2, "documents": 2, "windows": 2, "reply_links": 8, "imports": 1}
+    assert removed == {**expected, "messages": 8, "threads": 1}
+    assert counts(warehouse, *removed, where="thread_id = 'a'") == [0] * 7
     assert counts(warehouse, *removed, where="thread_id = 'b'") == [*removed.values()]
     assert counts(warehouse, "annotations", "comparisons") == [3, 2]
     remarks = query(warehouse.path, "SELECT post_a, feedback FROM comparisons ORDER BY sequence")
@@ -381,7 +387,7 @@ def test_a_forgotten_person_is_named_nowhere_in_their_chats(warehouse: Warehouse
     for key in "ab":
         left = [f"{key} {n}" for n in (1, 2, 3, 5, 6, 7)]
         assert numbered(warehouse, key) == list(enumerate(left))
-    assert counts(warehouse, "windows") == [0]
+    assert counts(warehouse, "windows", "reply_links") == [0, 0]
     kept = {str(id_) for (id_,) in query(warehouse.path, "SELECT document_id FROM documents")}
     assert kept == {documents["a about Bo"], documents["b about Bo"]}
     lengths = "SELECT len(message_ids), list_contains(message_ids, ?::UUID) FROM imports"

@@ -1,7 +1,7 @@
 """Exports of chats, as phones and loggers write them."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +43,17 @@ def whatsapp(folder: Path, title: str, *, days: int = 4) -> Path:
         f"{3 + day:02}/06/2025, 18:{10 + 2 * number:02} - {author}: {text} (day {day + 1}, {title})"
         for day in range(days)
         for number, (author, text) in enumerate(_TALK)
+    ]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def crowd(folder: Path, channel: str, people: Sequence[str]) -> Path:
+    """A day's log of a channel in which each of many people says something, in a folder."""
+    path = folder / f"{channel}.2025-06-06.txt"
+    lines = [
+        f"[{8 + n // 60:02}:{n % 60:02}] <{who}> The gauge read {40 + n} cm when I passed by."
+        for n, who in enumerate(people)
     ]
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path

@@ -264,6 +264,12 @@ class Deployment:
         Returns:
             The run with its steps.
         """
+        return self.ended(self.launched(*assets, thread=thread, config=config))
+
+    def launched(
+        self, *assets: str, thread: str | None = None, config: Mapping[str, Any] | None = None
+    ) -> str:
+        """Launch a run of these assets, for a chat, as the UI does; returns its id."""
         params = {
             "mode": "default",
             "selector": {
@@ -278,7 +284,19 @@ class Deployment:
         }
         answer = self.ask(_LAUNCH, params=params)["launchPipelineExecution"]
         assert answer["__typename"] == "LaunchRunSuccess", answer
-        return self.ended(answer["run"]["runId"])
+        return str(answer["run"]["runId"])
+
+    def terminate(self, run_id: str) -> None:
+        """Ask a run to end, as the UI does."""
+        answer = self.ask(_TERMINATE, id=run_id)["terminateRun"]
+        assert answer["__typename"] == "TerminateRunSuccess", answer
+
+    def executed_again(self, run_id: str) -> Any:
+        """A run of the steps that failed in another, as the UI starts it, once it has ended."""
+        answer = self.ask(_AGAIN, params={"parentRunId": run_id, "strategy": "FROM_FAILURE"})
+        launched = answer["launchRunReexecution"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return self.ended(launched["run"]["runId"])
 
     def check_imported(self, thread: str) -> None:
         """Wait until the first run of a chat has ended; fail if it failed."""
@@ -354,6 +372,18 @@ mutation Launch($params: ExecutionParams!) {
     ... on LaunchRunSuccess { run { runId } }
     ... on RunConfigValidationInvalid { errors { message } }
     ... on PythonError { message stack }
+  }
+}
+"""
+
+_TERMINATE = "mutation End($id: String!) { terminateRun(runId: $id) { __typename } }"
+
+_AGAIN = """
+mutation Again($params: ReexecutionParams!) {
+  launchRunReexecution(reexecutionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
   }
 }
 """

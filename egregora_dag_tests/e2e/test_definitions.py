@@ -77,6 +77,9 @@ def test_documents_descend_from_messages_and_ratings_from_documents(
         ("window_messages", {"windows", "messages"}),
         ("linked_conversations", {"reply_links", "messages"}),
         ("top_posts", {"documents", "elo_ratings"}),
+        ("run_history", {"runs"}),
+        ("asset_freshness", {"tasks"}),
+        ("document_lineage", {"documents", "generations", "runs", "tasks"}),
     ],
 )
 def test_a_view_is_downstream_of_the_tables_it_reads(
@@ -108,7 +111,9 @@ def test_the_daily_schedule_is_listed_and_running(deployment: Deployment) -> Non
     } in schedules
 
 
-@pytest.mark.parametrize("name", ["inbox_sensor", "follow_documents"])
+@pytest.mark.parametrize(
+    "name", ["inbox_sensor", "follow_documents", "mirror_runs", "work_off_queue"]
+)
 def test_the_sensors_are_listed_and_running(deployment: Deployment, name: str) -> None:
     sensors = deployment.ask(
         """query ($location: RepositorySelector!) {

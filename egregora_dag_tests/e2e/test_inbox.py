@@ -25,6 +25,9 @@ VIEWS = {
     "window_messages",
     "linked_conversations",
     "top_posts",
+    "run_history",
+    "asset_freshness",
+    "document_lineage",
 }
 INBOX = {"dagster/sensor_name": "inbox_sensor"}
 
@@ -110,7 +113,9 @@ def test_every_asset_check_of_what_was_made_has_passed(ranked: Deployment) -> No
         if thread in {WHATSAPP, IRC, None}:
             for name, passed in ranked.evaluations(run["runId"]).items():
                 found[name] = found.get(name, True) and passed
-    assert found == dict.fromkeys(ranked.checks(), True)
+    # The tables of runs are made by a sensor; only who materializes them has them checked.
+    expected = [name for name in ranked.checks() if name.split(".")[0] not in {"runs", "tasks"}]
+    assert found == dict.fromkeys(expected, True)
     assert {name.split(".")[0] for name in found} == CHAT_ASSETS | RANKING | {"reply_links"}
 
 
