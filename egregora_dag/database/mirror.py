@@ -352,7 +352,8 @@ def _run_error(event: DagsterEvent) -> str | None:
     error = getattr(data, "error", None)
     if error is not None:
         return str(error.message) if error.cls_name is None else _step_error(error)
-    return None
+    # Dagster's own words, such as that a worker has exited.
+    return event.message if event.event_type is DagsterEventType.RUN_FAILURE else None
 
 
 def _step_error(error: SerializableErrorInfo | None) -> str | None:
