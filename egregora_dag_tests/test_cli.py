@@ -198,3 +198,20 @@ def test_migrate_shows_what_is_pending_and_applies_it(tmp_path: Path) -> None:
     assert f"Applied {len(names)} to {home.database}" in printed[-1]
     assert egregora(home.root, "migrate") == "Up to date.\n"
     assert "no database yet" in egregora(tmp_path / "nowhere", "migrate", code=1)
+
+
+def test_runs_prints_what_ran_and_with_an_id_its_tasks(demo: tuple[Path, str]) -> None:
+    home, _ = demo
+    listed = egregora(home, "runs", "--limit", "2")
+    assert "import_chats" in listed
+    assert "rank_posts" in listed
+    assert listed.count("completed") == 2
+    found = egregora(
+        home, "sql", "SELECT run_id FROM runs WHERE job_name = 'import_chats'", "--format", "csv"
+    )
+    run_id = found.split()[1]
+    tasks = egregora(home, "runs", run_id[:8])
+    for told in (run_id, "read_exports", "documents", "materialize", "check", "completed"):
+        assert told in tasks
+    assert "no run begins with 'zz'" in egregora(home, "runs", "zz", code=1)
+    assert "more than one run" in egregora(home, "runs", "", code=1)

@@ -287,9 +287,14 @@ class Deployment:
         return str(answer["run"]["runId"])
 
     def terminate(self, run_id: str) -> None:
-        """Ask a run to end, as the UI does."""
-        answer = self.ask(_TERMINATE, id=run_id)["terminateRun"]
-        assert answer["__typename"] == "TerminateRunSuccess", answer
+        """Ask a run to end, as the UI does, until Dagster can."""
+        self.wait_for(
+            lambda: (
+                self.ask(_TERMINATE, id=run_id)["terminateRun"]["__typename"]
+                == "TerminateRunSuccess"
+            ),
+            f"run {run_id} to be terminated",
+        )
 
     def executed_again(self, run_id: str) -> Any:
         """A run of the steps that failed in another, as the UI starts it, once it has ended."""

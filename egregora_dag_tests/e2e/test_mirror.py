@@ -152,6 +152,7 @@ def test_a_run_whose_worker_is_killed_fails_and_holds_no_slot(ranked: Deployment
     assert ranked.launch("windows", thread=IRC)["status"] == "SUCCESS"
 
 
+@pytest.mark.torture
 def test_a_run_that_is_deleted_goes_from_the_mirror(ranked: Deployment) -> None:
     run_id = ranked.launch("windows", thread=IRC)["runId"]
     check_agreement(ranked, run_id, "SUCCESS")
