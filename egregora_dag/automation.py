@@ -177,7 +177,7 @@ def _requests(warehouse: Warehouse, seen: Mapping[str, exports.Seen]) -> Iterato
 
 
 @sensor(
-    minimum_interval_seconds=10,
+    minimum_interval_seconds=5,
     default_status=DefaultSensorStatus.RUNNING,
     description="Keeps the tables runs and tasks up to date with Dagster's storage.",
 )

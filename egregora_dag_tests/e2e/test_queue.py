@@ -168,9 +168,9 @@ for name in sys.argv[3:]:
 """
 
 
-@pytest.mark.parametrize(
-    "each", [1, pytest.param(50, marks=[pytest.mark.torture, pytest.mark.timeout(5400)])]
-)
+@pytest.mark.torture
+@pytest.mark.timeout(5400)
+@pytest.mark.parametrize("each", [2, 50])
 def test_tasks_enqueued_by_four_processes_while_the_daemon_works_are_done_once_each(
     ranked: Deployment, tmp_path: Path, each: int
 ) -> None:
