@@ -28,8 +28,9 @@ dev: $(READY)  ## Serve the UI on 127.0.0.1:3000.
 docs: $(READY)  ## Build the documentation in site/.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-bench: $(READY)  ## Measure speed and memory against peers.
-	$(BIN)/python -m egregora_dag_tests.benchmarks
+bench: $(READY)  ## Measure speed and memory against peers; ONLY=reading measures one thing.
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m egregora_dag_tests.benchmarks $(ONLY)
 
 torture: $(READY)  ## The tests that take long.
 	$(BIN)/pytest -m torture --timeout 7200

@@ -4,7 +4,7 @@ from dagster import Definitions, in_process_executor, load_assets_from_modules
 
 from egregora_dag import automation, checks
 from egregora_dag.assets import content, conversation, ingestion, operations, ranking, views
-from egregora_dag.resources import Inbox, Warehouse, WarehouseIOManager
+from egregora_dag.resources import Inbox, Secret, Warehouse, WarehouseIOManager
 from egregora_dag.settings import Home
 
 
@@ -28,6 +28,7 @@ def definitions_of(home: Home) -> Definitions:
             "io_manager": WarehouseIOManager(database=str(home.database)),
             "warehouse": Warehouse(database=str(home.database)),
             "inbox": Inbox(root=str(home.inbox)),
+            "secret": Secret(home=str(home.root)),
         },
     )
 

@@ -4,12 +4,20 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 from typing import NotRequired, TypedDict
 
 from duckdb import DuckDBPyConnection
 
-from egregora_dag.adapters import ExportError, ExportFile, adapter_for, checked_timezone, thread_key
+from egregora_dag import settings
+from egregora_dag.adapters import (
+    ExportError,
+    ExportFile,
+    Reading,
+    adapter_for,
+    checked_timezone,
+    thread_key,
+)
 from egregora_dag.database.threads import Thread, all_threads, save_thread
 
 DEFAULT_TIMEZONE = "UTC"
@@ -33,14 +41,14 @@ class Placement:
 
 
 def placements(
-    path: Path, *, title: str | None = None, source: str | None = None
+    path: Path, *, title: str | None = None, reading: Reading | None = None
 ) -> list[Placement]:
     """The chats that a file holds.
 
     Args:
         path: The export.
         title: The chat it belongs to, if not the one it names itself.
-        source: Name of its source, if the content should not decide.
+        reading: What the user says of the file.
 
     Returns:
         One placement a chat.
@@ -49,7 +57,7 @@ def placements(
         ExportError: The file cannot be read as a chat.
     """
     file = ExportFile.open(path)
-    adapter = adapter_for(file, source)
+    adapter = adapter_for(file, reading.source if reading else None)
     titles = [title] if title else list(adapter.threads(file).values())
     return [Placement(file, thread_key(name), name, adapter.source) for name in titles]
 
@@ -76,17 +84,39 @@ def put(inbox: Path, placement: Placement) -> Path:
     target = folder / name
     if target.exists():
         target = folder / f"{Path(name).stem}-{digest[:8]}{Path(name).suffix}"
-    # Written under a hidden name and renamed, so that nobody reads half of it.
-    with (
-        placement.file.path.open("rb") as source,
-        NamedTemporaryFile(dir=folder, prefix=".", delete=False) as copy,
-    ):
-        try:
-            shutil.copyfileobj(source, copy)
-        except OSError:
-            Path(copy.name).unlink()
-            raise
-    return Path(copy.name).replace(target)
+    # Made under a hidden name and renamed, so that nobody reads half of it.
+    with TemporaryDirectory(dir=folder, prefix=".") as hidden:
+        copy = Path(hidden, "copy")
+        if not (placement.file.path.is_relative_to(inbox) and _linked(placement.file.path, copy)):
+            copy.touch(mode=0o600)
+            shutil.copyfile(placement.file.path, copy)
+        return copy.replace(target)
+
+
+def _linked(path: Path, link: Path) -> bool:
+    """Whether a second name for a file of the inbox could be made: one content for many chats."""
+    try:
+        link.hardlink_to(path)
+    except OSError:
+        return False
+    return True
+
+
+def put_all(inbox: Path, placements: Sequence[Placement]) -> list[Placement]:
+    """Copy a file into the folders of all its chats, which share one copy.
+
+    Args:
+        inbox: The inbox's folder.
+        placements: One file, and its chats.
+
+    Returns:
+        The placements of the copies.
+    """
+    placed: list[Placement] = []
+    for place in placements:
+        known = replace(place, file=placed[0].file) if placed else place
+        placed.append(replace(place, file=ExportFile.open(put(inbox, known))))
+    return placed
 
 
 class Seen(TypedDict):
@@ -178,7 +208,7 @@ def sorted_in(inbox: Path, path: Path) -> list[Placement]:
     """
     if path.parent == inbox:
         found = placements(path)
-        moved = [replace(place, file=ExportFile.open(put(inbox, place))) for place in found]
+        moved = put_all(inbox, found)
         path.unlink()
         return moved
     key = path.parent.name
@@ -201,6 +231,8 @@ def register(
 ) -> dict[str, Thread]:
     """Register the chats of files that are new; a chat merged into another stands for that one.
 
+    A new chat remembers what the environment says of pseudonyms and masks.
+
     Args:
         connection: A connection inside a transaction.
         placements: Files and their chats.
@@ -210,15 +242,20 @@ def register(
         The chats, by key.
 
     Raises:
-        EgregoraError: There is no such time zone.
+        EgregoraError: There is no such time zone, or the environment is not understood.
     """
+    private = settings.privacy()
     zone = checked_timezone(timezone) if timezone else None
     known = all_threads(connection)
     home = {origin: thread for thread in known.values() for origin in thread.origins}
     registered = {}
     for placement in placements:
         thread = home.get(placement.key) or Thread(
-            placement.key, placement.title, placement.source, zone or DEFAULT_TIMEZONE
+            placement.key,
+            placement.title,
+            placement.source,
+            zone or DEFAULT_TIMEZONE,
+            {"privacy": dict(private)} if private else {},
         )
         if thread.thread_id not in known:
             save_thread(connection, thread)

@@ -8,6 +8,7 @@ with Pipeline.open() as pipeline:
 
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,14 +24,22 @@ from dagster import (
     DagsterInstance,
     RunConfig,
 )
+from duckdb import DuckDBPyConnection
 
-from egregora_dag import inbox
-from egregora_dag.adapters import ExportError, checked_timezone
+from egregora_dag import inbox, settings
+from egregora_dag.adapters import (
+    ExportError,
+    Privacy,
+    Reading,
+    checked_timezone,
+    masked_texts,
+    scratch_database,
+)
 from egregora_dag.assets.common import THREADS
 from egregora_dag.assets.ingestion import threads_changed
 from egregora_dag.assets.views import view_assets
 from egregora_dag.automation import import_job, links_job, ranking_job, run_config_of
-from egregora_dag.database import dagster_runs, mirror
+from egregora_dag.database import dagster_runs, mirror, pseudonyms
 from egregora_dag.database import threads as chats
 from egregora_dag.database.tables import stored_schema
 from egregora_dag.database.threads import Thread
@@ -117,8 +126,9 @@ class Pipeline:
         *,
         title: str | None = None,
         timezone: str | None = None,
-        source: str | None = None,
+        reading: Mapping[str, Any] | None = None,
         windows: Mapping[str, Any] | None = None,
+        privacy: Mapping[str, bool] | None = None,
     ) -> list[str]:
         """Copy exports into the inbox and register their chats; `run` then reads them.
 
@@ -126,34 +136,52 @@ class Pipeline:
             paths: The files.
             title: The chat that all of them belong to, if not the ones they name themselves.
             timezone: IANA name of the zone of the chats' clocks; UTC for new chats if None.
-            source: Name of the files' source, if their content should not decide.
+            reading: Fields of `Reading` to remember for these chats: what the files leave open.
             windows: Fields of `WindowConfig` to remember for these chats.
+            privacy: `pseudonymize` and `mask_pii`, to remember for these chats; what it leaves
+                out, a new chat takes from the environment.
 
         Returns:
             Keys of the chats, in the order they are met.
 
         Raises:
             ExportError: A file cannot be read; nothing was copied.
-            EgregoraError: There is no such time zone, or the settings make no windows.
+            EgregoraError: There is no such time zone, the settings make no windows, or the
+                environment is not understood.
         """
+        settings.privacy()
+        if privacy:
+            Privacy(**privacy, key=self.home.key())
         if timezone:
             checked_timezone(timezone)
         WindowConfig(**(windows or {}))
-        found = [
-            place for path in paths for place in inbox.placements(path, title=title, source=source)
-        ]
-        for place in found:
-            inbox.put(self.home.inbox, place)
+        told = Reading(**(reading or {}))
+        by_file = [inbox.placements(path, title=title, reading=told) for path in paths]
+        for places in by_file:
+            inbox.put_all(self.home.inbox, places)
+        found = [place for places in by_file for place in places]
         with self.warehouse.transaction() as connection:
             registered = inbox.register(connection, found, timezone=timezone)
             for thread in registered.values():
-                settings = {**thread.settings.get("windows", {}), **(windows or {})}
-                if settings:
-                    thread.settings["windows"] = settings
-                    chats.save_thread(connection, thread)
+                _remember(connection, thread, windows=windows, reading=reading, privacy=privacy)
                 if timezone and timezone != thread.timezone:
                     chats.set_timezone(connection, thread, timezone)
         return self._arrived(registered)
+
+    def set_privacy(self, keys: Sequence[str], privacy: Mapping[str, bool]) -> None:
+        """Remember for chats what is kept out of them; it holds for what is read from now on.
+
+        Args:
+            keys: Keys of the chats.
+            privacy: `pseudonymize` and `mask_pii`; what it leaves out stays as it is.
+
+        Raises:
+            ThreadNotFoundError: There is no such chat.
+        """
+        Privacy(**privacy, key=self.home.key())
+        with self.warehouse.transaction() as connection:
+            for key in keys:
+                _remember(connection, chats.get_thread(connection, key), privacy=privacy)
 
     def sort_inbox(self) -> tuple[list[str], list[str]]:
         """Sort in what people put into the inbox, and register the chats that are new.
@@ -314,6 +342,7 @@ class Pipeline:
         with self.warehouse.transaction() as connection:
             thread = chats.get_thread(connection, key)
             removed = chats.forget_thread(connection, key)
+            removed["pseudonyms"] = pseudonyms.forget_unused(connection)
         for origin in thread.origins:
             inbox.remove(self.home.inbox / origin)
         self.instance.delete_dynamic_partition(THREADS.name or "", key)
@@ -325,7 +354,7 @@ class Pipeline:
         """Remove a person's messages, and the exports that hold them, from chats.
 
         Args:
-            author: The person's name, as it stands in the messages.
+            author: The person's name as the chat has it, or as it stands in the messages.
             keys: Keys of the chats; all in which the person wrote if None.
 
         Returns:
@@ -335,13 +364,42 @@ class Pipeline:
         with self.warehouse.transaction() as connection:
             known = chats.all_threads(connection)
             wanted = [chats.get_thread(connection, key).thread_id for key in keys or known]
-            wrote = chats.threads_of_author(connection, author)
-            chosen = [key for key in wrote if key in wanted]
-            removed = chats.forget_author(connection, author, chosen)
+            names = self._names_of(connection, author)
+            wrote = {key for name in names for key in chats.threads_of_author(connection, name)}
+            chosen = [key for key in wanted if key in wrote]
+            removed = Counter[str]()
+            for name in names if chosen else ():
+                removed.update(chats.forget_author(connection, name, chosen))
+            removed["pseudonyms"] = pseudonyms.forget_unused(connection)
         for key in chosen:
             for origin in known[key].origins:
                 inbox.remove(self.home.inbox / origin)
         return chosen, removed
+
+    def _names_of(self, connection: DuckDBPyConnection, name: str) -> list[str]:
+        """All names under which somebody may be stored."""
+        names = dict.fromkeys([name, *pseudonyms.names_of(connection, name)])
+        if self.home.secret.is_file():
+            privacy = Privacy(pseudonymize=True, key=self.home.key())
+            names |= dict.fromkeys(map(privacy.pseudonym, list(names)))
+            with scratch_database() as scratch:
+                masked = masked_texts(scratch, list(names))
+            names |= dict.fromkeys(privacy.token(one, text) for one, text in masked.items())
+        return list(names)
+
+    def delete_pseudonyms(self) -> int:
+        """Delete who stands behind which pseudonym, and keep it no more.
+
+        Returns:
+            How many there were.
+        """
+        self.home.names_deleted.touch(mode=0o600)
+        with self.warehouse.transaction() as connection:
+            return pseudonyms.forget_all(connection)
+
+    def keep_pseudonyms(self) -> None:
+        """Keep again who stands behind a pseudonym, of the authors that are read from now on."""
+        self.home.names_deleted.unlink(missing_ok=True)
 
     def undo_import(self, import_id: uuid.UUID) -> tuple[str, int]:
         """Remove the messages that only this import brought, and its file from the inbox.
@@ -356,6 +414,7 @@ class Pipeline:
         with self.warehouse.transaction() as connection:
             known = chats.all_threads(connection)
             key, sha256, removed = chats.undo_import(connection, import_id)
+            pseudonyms.forget_unused(connection)
         for origin in known[key].origins:
             inbox.remove_content(self.home.inbox / origin, sha256)
         return key, removed
@@ -365,17 +424,31 @@ class Pipeline:
 
         Raises:
             ThreadNotFoundError: There is no such chat.
-            EgregoraError: Both are the same.
+            EgregoraError: Both are the same, or only one is stored with pseudonyms or masks.
         """
         if source == target:
             raise EgregoraError(f"{source} cannot be merged into itself. Name two chats.")
         with self.warehouse.transaction() as connection:
-            chats.merge_threads(
-                connection,
-                chats.get_thread(connection, source),
-                chats.get_thread(connection, target),
-            )
+            one, other = (chats.get_thread(connection, key) for key in (source, target))
+            if one.is_private != other.is_private:
+                private, plain = (source, target) if one.is_private else (target, source)
+                raise EgregoraError(
+                    f"{private} is stored with pseudonyms or masks and {plain} without. Import "
+                    "both alike, with --rebuild, before you merge them."
+                )
+            chats.merge_threads(connection, one, other)
         self.instance.delete_dynamic_partition(THREADS.name or "", source)
+
+
+def _remember(
+    connection: DuckDBPyConnection, thread: Thread, **said: Mapping[str, Any] | None
+) -> None:
+    """Store what was said of a chat with its other settings."""
+    for name, values in said.items():
+        if values:
+            thread.settings[name] = {**thread.settings.get(name, {}), **values}
+    if any(said.values()):
+        chats.save_thread(connection, thread)
 
 
 def _message(event: DagsterEvent) -> str:

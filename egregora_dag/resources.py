@@ -21,6 +21,7 @@ from egregora_dag.database.tables import Rows, backend_of
 from egregora_dag.database.writing import Written, write_rows
 from egregora_dag.inbox import is_export
 from egregora_dag.io_manager import DuckDBIbisIOManager
+from egregora_dag.settings import Home
 
 
 class WarehouseIOManager(DuckDBIbisIOManager):
@@ -98,6 +99,29 @@ class Warehouse(ConfigurableResource[None]):
         """A connection inside a transaction, committed at the end of the block."""
         with connections.transaction(self.path, timeout=self.lock_timeout) as connection:
             yield connection
+
+
+class Secret(ConfigurableResource[None]):
+    """The home's key, read where it is needed; it is part of no config.
+
+    Args:
+        home: The home's folder.
+    """
+
+    home: str = Field(description="Folder of the home, which holds the key of pseudonyms.")
+
+    def key(self) -> str:
+        """The key.
+
+        Raises:
+            EgregoraError: There is none.
+        """
+        return Home(Path(self.home)).key()
+
+    @property
+    def keeps_names(self) -> bool:
+        """Whether it is kept who stands behind a pseudonym."""
+        return not Home(Path(self.home)).names_deleted.exists()
 
 
 class Inbox(ConfigurableResource[None]):

@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from egregora_dag.exceptions import EgregoraError
+
 HOME_VARIABLE = "EGREGORA_HOME"
 LOCK_TIMEOUT_VARIABLE = "EGREGORA_LOCK_TIMEOUT"
 MEMORY_LIMIT_VARIABLE = "EGREGORA_MEMORY_LIMIT"
+PSEUDONYMIZE_VARIABLE = "EGREGORA_PSEUDONYMIZE"
+MASK_PII_VARIABLE = "EGREGORA_MASK_PII"
 DEFAULT_HOME = ".egregora"
 DEFAULT_LOCK_TIMEOUT = 120.0
 DEFAULT_MEMORY_LIMIT = "800MB"
+
+
+_SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,25 @@ class Home:
         """A random key of this home, readable by its owner alone."""
         return self.root / "secret"
 
+    @property
+    def names_deleted(self) -> Path:
+        """A file that says: who stands behind pseudonyms was deleted, and is kept no more."""
+        return self.root / "names-deleted"
+
+    def key(self) -> str:
+        """The key of this home, which pseudonyms and ids are made with.
+
+        Raises:
+            EgregoraError: There is none.
+        """
+        key = self.secret.read_text("utf-8").strip() if self.secret.is_file() else ""
+        if not key:
+            raise EgregoraError(
+                f"{self.secret} is missing or empty; pseudonyms and masks are made with the key in "
+                "it. Put it back from a backup of the home."
+            )
+        return key
+
     def create(self) -> None:
         """Make the folders, `dagster.yaml` and the secret where they are missing."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,3 +99,27 @@ def lock_timeout() -> float:
 def memory_limit() -> str:
     """DuckDB's memory limit; what needs more is spilled to disk."""
     return os.environ.get(MEMORY_LIMIT_VARIABLE, DEFAULT_MEMORY_LIMIT)
+
+
+def privacy() -> dict[str, bool]:
+    """What new chats are imported with, as far as the environment says so: fields of `Privacy`.
+
+    Raises:
+        EgregoraError: A variable says neither yes nor no.
+    """
+    variables = {"pseudonymize": PSEUDONYMIZE_VARIABLE, "mask_pii": MASK_PII_VARIABLE}
+    return {
+        name: switch(variable) for name, variable in variables.items() if os.environ.get(variable)
+    }
+
+
+def switch(variable: str) -> bool:
+    """Whether an environment variable says yes.
+
+    Raises:
+        EgregoraError: It says neither yes nor no.
+    """
+    value = os.environ.get(variable) or "0"
+    if value.strip().lower() not in _SWITCH:
+        raise EgregoraError(f"{variable} is {value!r}. Set it to 1 or 0, true or false, yes or no.")
+    return _SWITCH[value.strip().lower()]

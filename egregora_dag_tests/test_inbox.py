@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from egregora_dag.adapters import ExportError, ExportFile
+from egregora_dag.adapters import ExportError, ExportFile, Reading
 from egregora_dag.database.threads import Thread, all_threads, merge_threads, save_thread
 from egregora_dag.exceptions import EgregoraError
 from egregora_dag.inbox import (
@@ -67,7 +67,7 @@ def test_a_file_is_placed_by_the_title_of_its_chat(outside: Path) -> None:
     [place] = placements(path)
     assert (place.key, place.title, place.source) == ("lisbon-trip", "Lisbon trip", "whatsapp")
     assert place.file.path == path
-    [place] = placements(path, title="Our Trip!", source="whatsapp")
+    [place] = placements(path, title="Our Trip!", reading=Reading(source="whatsapp"))
     assert (place.key, place.title) == ("our-trip", "Our Trip!")
 
 

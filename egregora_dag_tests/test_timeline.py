@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from egregora_dag.adapters import (
     ExportFile,
-    Tally,
+    Parsed,
+    Reading,
     import_file,
     scratch_database,
 )
@@ -40,7 +41,7 @@ class Pieces:
     def threads(self, file: ExportFile) -> Mapping[str, str]:
         return {"chat": "chat"}
 
-    def parse(self, file: ExportFile, scratch: DuckDBPyConnection, chat: str | None) -> Tally:
+    def parse(self, file: ExportFile, scratch: DuckDBPyConnection, reading: Reading) -> Parsed:
         rows = [
             {"line": n, "local_time": time, "author": author, "content": content}
             for n, (time, author, content) in enumerate(self.messages, 1)
@@ -48,15 +49,13 @@ class Pieces:
         scratch.register("piece", pa.Table.from_pylist(rows))
         scratch.execute(
             """
-            CREATE OR REPLACE TABLE parsed AS SELECT line, local_time::TIMESTAMP AS local_time,
-              false AS utc, author, content, NULL::VARCHAR AS identity, 'message' AS kind,
-              NULL::VARCHAR AS media_path, NULL::VARCHAR AS media_type, false AS edited,
-              false AS forwarded, NULL::UUID AS message_id, NULL::UUID AS reply_to,
-              '{}'::JSON AS extra
+            CREATE OR REPLACE TABLE parsed AS
+            SELECT 'chat' AS chat, 'message' AS kind,
+              * REPLACE (local_time::TIMESTAMP AS local_time)
             FROM piece
             """
         )
-        return Tally(len(rows), 0, ())
+        return Parsed({"chat": len(rows)})
 
 
 class Store:

@@ -3,10 +3,11 @@
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -14,47 +15,119 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from egregora_dag import settings
-from egregora_dag.adapters.protocol import Adapter, ExportFile, Tally
-from egregora_dag.database.identifiers import MACROS, make_id
+from egregora_dag.adapters import privacy as hiding
+from egregora_dag.adapters.files import MEDIA_TYPE, ExportFile
+from egregora_dag.adapters.privacy import Privacy
+from egregora_dag.adapters.protocol import Adapter, Parsed, Reading
+from egregora_dag.adapters.registry import adapter_for
+from egregora_dag.database.identifiers import MACROS, SEPARATOR, make_id
 from egregora_dag.exceptions import EgregoraError
 
 _LONGEST_KEY = 80
 _NOT_IN_KEY = re.compile(r"[\W_]+")
+# Numbers of rejected lines that are told; all of them are counted.
+MOST_REJECTED: Final = 100
 
-# The id of a message is made from what every export of the chat writes alike: chat, clock, author
-# and text, and the how-manieth such message it is.
-_IMPORT = """
+# What a column of `parsed` is that an adapter has left out.
+_DEFAULTS: Final = {
+    "utc": "false",
+    "identity": "NULL::VARCHAR",
+    "native_id": "NULL::VARCHAR",
+    "reply_native": "NULL::VARCHAR",
+    "media_path": "NULL::VARCHAR",
+    "media_type": "NULL::VARCHAR",
+    "edited": "false",
+    "forwarded": "false",
+    "mentions": "NULL::VARCHAR[]",
+    "reactions": "NULL::MAP(VARCHAR, BIGINT)",
+    "message_id": "NULL::UUID",
+    "reply_to": "NULL::UUID",
+    "extra": "NULL::JSON",
+}
+
+# The id of a message is made from what every export of the chat writes alike: the source's own id
+# where there is one, else clock, author and text; and the how-manieth such message it is. An id
+# that Egregora gave under other settings counts as the source's own: see `make_keyed_id`.
+_CHOSEN = """
+SELECT rowid AS row, * REPLACE (
+    if($several, chat || chr(31), '') || coalesce(native_id,
+      if(is_keyed_id(message_id) <> {keyed}, message_id::VARCHAR, NULL)) AS native_id,
+    if($several, chat || chr(31), '') || coalesce(reply_native,
+      if(is_keyed_id(reply_to) <> {keyed}, reply_to::VARCHAR, NULL)) AS reply_native),
+  local_time::VARCHAR || if(utc, 'Z', '') AS clock
+FROM (SELECT rowid, {columns} FROM parsed WHERE $chat IS NULL OR chat = $chat)
+"""
+
+_ESSENCE = """coalesce(native_id, clock || chr(31) || coalesce(author, '') || chr(31)
+    || coalesce(identity, content))"""
+
+# Order and repetition are found on narrow rows, so that nothing wide is sorted.
+_PLACES = """
+CREATE OR REPLACE TEMP TABLE places AS
+WITH chosen AS ({chosen})
+SELECT row, row_number() OVER (ORDER BY chat, line) - 1 AS position,
+  CASE WHEN native_id IS NULL THEN hash(clock, coalesce(author, ''), coalesce(identity, content))
+    ELSE hash(native_id) END AS essence
+FROM chosen
+"""
+
+_IMPORT = f"""
 CREATE OR REPLACE TABLE imported AS
-WITH keyed AS (
-  SELECT *, local_time::VARCHAR || if(utc, 'Z', '') AS clock,
-    hash(author, coalesce(identity, content)) AS essence
-  FROM parsed
-), repeated AS (
-  SELECT line, row_number() OVER (PARTITION BY clock, essence ORDER BY line) - 1 AS occurrence
-  FROM keyed SEMI JOIN (
-    SELECT clock, essence FROM keyed GROUP BY ALL HAVING count(*) > 1
-  ) USING (clock, essence)
+WITH chosen AS ({{chosen}}), repeated AS (
+  SELECT row, row_number() OVER (PARTITION BY essence ORDER BY position) - 1 AS occurrence
+  FROM places SEMI JOIN (
+    SELECT essence FROM places GROUP BY essence HAVING count(*) > 1
+  ) USING (essence)
 )
 SELECT
-  coalesce(if($keeps_ids, message_id, NULL), make_id(concat_ws(chr(31),
-    'message', $source, $origin, clock, coalesce(author, ''), coalesce(identity, content),
-    coalesce(occurrence, 0)))) AS message_id,
+  coalesce(if($keeps_ids AND is_keyed_id(message_id) = {{keyed}}, message_id, NULL),
+    {{make_id}}($prefix || {_ESSENCE} || chr(31) || coalesce(occurrence, 0))) AS message_id,
   $thread AS thread_id,
   $source AS source,
-  row_number() OVER (ORDER BY line) - 1 AS position,
+  position,
   timezone(if(utc, 'UTC', $timezone), local_time) AS timestamp,
-  author, content, kind, media_path, media_type,
-  if($keeps_ids, reply_to, NULL) AS reply_to,
-  {
+  {{author}} AS author,
+  {{content}} AS content,
+  kind,
+  {{media_path}} AS media_path,
+  CASE WHEN media_type IS NULL AND kind = 'media' AND media_path IS NOT NULL THEN {MEDIA_TYPE}
+    ELSE media_type END AS media_type,
+  CASE WHEN reply_native IS NOT NULL THEN {{make_id}}($prefix || reply_native || chr(31) || '0')
+    WHEN $keeps_ids THEN reply_to END AS reply_to,
+  {{{{
     'file': $file, 'line': line, 'local_time': clock, 'edited': edited, 'forwarded': forwarded,
-    'mentions': if(contains(content, '@'),
-      regexp_extract_all(content, '(?:^|[\\s(])@([\\p{L}\\p{N}][^\\s@,;:!?]*)', 1), []),
-    'urls': if(contains(content, '://'), list_transform(
-      regexp_extract_all(content, 'https?://[^\\s<>"]+'), lambda url: rtrim(url, '.,;:!?)''')), []),
-    'reactions': MAP {}::MAP(VARCHAR, BIGINT), 'extra': extra
-  } AS metadata
-FROM keyed LEFT JOIN repeated USING (line)
-"""
+    'mentions': coalesce({{mentions}}, if(contains({{content}}, '@'),
+      regexp_extract_all({{content}},
+        '(?:^|[\\s(])@([\\p{{{{L}}}}\\p{{{{N}}}}][^\\s@,;:!?]*)', 1), [])),
+    'urls': if(contains({{content}}, '://'), list_transform(
+      regexp_extract_all({{content}}, 'https?://[^\\s<>"]+'),
+      lambda url: rtrim(url, '.,;:!?)\'\'')), []),
+    'reactions': coalesce(reactions, MAP {{{{}}}}::MAP(VARCHAR, BIGINT)),
+    'extra': {{extra}}
+  }}}} AS metadata
+FROM chosen JOIN places USING (row) LEFT JOIN repeated USING (row) {{hidden}}
+"""  # noqa: S608 - made of constants
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of each line (or record) of a chat; the kinds add up to `lines`.
+
+    Attributes:
+        lines: Lines of the chat.
+        messages: Messages read, system lines not counted.
+        system: System lines read.
+        continuation: Lines that go on a message begun above.
+        rejected: Lines that could not be read.
+        rejected_lines: Numbers of the first hundred of those, from 1.
+    """
+
+    lines: int
+    messages: int
+    system: int
+    continuation: int
+    rejected: int
+    rejected_lines: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -67,9 +140,10 @@ class Imported:
         file: The file's name.
         sha256: Digest of its content.
         tally: What became of its lines.
-        messages: Messages read, system lines not counted.
-        system: System lines read.
+        parsed: What else was found in the file.
         first: Time of the earliest message, None if there is none.
+        last: Time of the latest.
+        pseudonyms: Pseudonym → author, for those who write in it.
     """
 
     import_id: UUID
@@ -77,9 +151,10 @@ class Imported:
     file: str
     sha256: str
     tally: Tally
-    messages: int
-    system: int
+    parsed: Parsed
     first: datetime | None
+    last: datetime | None
+    pseudonyms: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @contextmanager
@@ -120,6 +195,27 @@ def thread_key(title: str) -> str:
     return key or f"chat-{make_id('thread', title).hex[:8]}"
 
 
+def parse_file(
+    scratch: DuckDBPyConnection, file: ExportFile, adapter: Adapter, reading: Reading
+) -> Parsed:
+    """Read all chats of a file into the tables `parsed` and `rejected`.
+
+    Args:
+        scratch: A database of `scratch_database`.
+        file: The export.
+        adapter: Its source.
+        reading: What the user says of the file.
+
+    Returns:
+        What was found beside the rows.
+
+    Raises:
+        ExportError: The file cannot be read.
+    """
+    scratch.execute("CREATE OR REPLACE TABLE rejected (chat VARCHAR, line BIGINT)")
+    return adapter.parse(file, scratch, reading)
+
+
 def import_file(
     scratch: DuckDBPyConnection,
     file: ExportFile,
@@ -129,60 +225,202 @@ def import_file(
     thread: str,
     timezone: str,
     origin: str | None = None,
+    reading: Reading | None = None,
+    privacy: Privacy | None = None,
 ) -> Imported:
-    """Read one chat of a file into the table `imported`, with the columns of `messages`.
+    """`parse_file` and `import_chat` in one, for a file of which one chat is wanted."""
+    parsed = parse_file(scratch, file, adapter, reading or Reading())
+    return import_chat(
+        scratch,
+        file,
+        parsed,
+        source=adapter.source,
+        chat=chat,
+        thread=thread,
+        timezone=timezone,
+        origin=origin,
+        privacy=privacy,
+    )
+
+
+def import_chat(
+    scratch: DuckDBPyConnection,
+    file: ExportFile,
+    parsed: Parsed,
+    *,
+    source: str,
+    chat: str | None,
+    thread: str,
+    timezone: str,
+    origin: str | None = None,
+    privacy: Privacy | None = None,
+    known: Collection[str] = (),
+) -> Imported:
+    """Turn one chat of a file that was parsed into `imported`, with the columns of `messages`.
 
     Args:
-        scratch: A database of `scratch_database`.
+        scratch: The database that `parse_file` has filled.
         file: The export.
-        adapter: Its source.
+        parsed: What `parse_file` returned.
+        source: Name of its source.
         chat: Name of the chat within the file; None for all that is in it.
         thread: Key of the chat it goes into.
         timezone: Zone of times without an offset.
         origin: Key of the chat that ids are made with, if it was merged into `thread` later.
+        privacy: What is kept out of the rows; nothing if None.
+        known: People who may be named in the chat though they write nothing in this file.
 
     Returns:
         What was read; positions and ids are as of this file alone.
-
-    Raises:
-        ExportError: The file cannot be read.
     """
-    kept = _tables(scratch)
-    tally = adapter.parse(file, scratch, chat)
+    origin = origin or thread
+    privacy = privacy or Privacy()
+    there = {name for name, *_ in scratch.execute("DESCRIBE parsed").fetchall()}
+    missing = [f"{sql} AS {name}" for name, sql in _DEFAULTS.items() if name not in there]
+    keyed = str(privacy.is_on)
+    chosen = _CHOSEN.format(columns=", ".join(["*", *missing]), keyed=keyed)
+    # A chat's own ids tell its messages apart, but not those of another chat.
+    which = {"chat": chat, "several": chat is None and len(parsed.lines) > 1}
+    pseudonyms = hiding.hide(scratch, privacy, chosen, which, known) if privacy.is_on else {}
+    key = (privacy.id_key,) if privacy.is_on else ()
+    scratch.execute(_PLACES.format(chosen=chosen), which)
     scratch.execute(
-        _IMPORT,
+        _IMPORT.format(chosen=chosen, keyed=keyed, **hiding.columns(privacy)),
         {
-            "keeps_ids": chat == (origin or thread),
-            "source": adapter.source,
-            "origin": origin or thread,
+            **which,
+            "keeps_ids": chat == origin,
+            "prefix": SEPARATOR.join((*key, "message", source, origin, "")),
+            "source": source,
             "thread": thread,
             "timezone": timezone,
             "file": file.path.name,
         },
     )
+    if privacy.is_on:
+        hiding.done(scratch)
+    scratch.execute("DROP TABLE places")
     counts = scratch.execute(
-        "SELECT count(*), count(*) FILTER (kind = 'system'), min(timestamp) FROM imported"
+        "SELECT count(*), count(*) FILTER (kind = 'system'), min(timestamp), max(timestamp) "
+        "FROM imported"
     ).fetchone()
-    total, system, first = counts or (0, 0, None)
-    # What the adapter has left is as large as the file; make room.
-    for name in _tables(scratch) - kept - {"imported"}:
-        scratch.execute(f'DROP TABLE "{name}"')
+    total, system, first, last = counts or (0, 0, None, None)
     sha256 = file.sha256()
     return Imported(
-        import_id=import_id_of(origin or thread, sha256),
+        import_id=import_id_of(origin, sha256),
         thread_id=thread,
         file=file.path.name,
         sha256=sha256,
-        tally=tally,
+        tally=_tally(scratch, parsed.lines, chat, total, system),
+        parsed=parsed,
+        first=first,
+        last=last,
+        pseudonyms=pseudonyms,
+    )
+
+
+def _tally(
+    scratch: DuckDBPyConnection, lines: Mapping[str, int], chat: str | None, total: int, system: int
+) -> Tally:
+    """What became of the lines of a chat of which so many rows were read."""
+    rejected, numbers = scratch.execute(
+        "SELECT count(*), coalesce(min(line, $most), []) FROM rejected "
+        "WHERE $chat IS NULL OR chat = $chat",
+        {"chat": chat, "most": MOST_REJECTED},
+    ).fetchone() or (0, [])
+    all_lines = sum(lines.values()) if chat is None else lines[chat]
+    return Tally(
+        lines=all_lines,
         messages=total - system,
         system=system,
-        first=first,
+        continuation=all_lines - total - rejected,
+        rejected=rejected,
+        rejected_lines=tuple(numbers),
     )
 
 
 def import_id_of(origin: str, sha256: str) -> UUID:
     """The id of an import: what was read of a file for the chat that its ids are made with."""
     return make_id("import", origin, sha256)
+
+
+class Importer:
+    """Imports chats one after another; a file that several of them come from is parsed once.
+
+    Args:
+        scratch: A database of `scratch_database`; each import leaves its rows in `imported`.
+    """
+
+    def __init__(self, scratch: DuckDBPyConnection) -> None:
+        self._scratch = scratch
+        self._made: set[str] = set()
+        self._key: tuple[object, ...] = ()
+        self._file: tuple[Adapter, Parsed, Mapping[str, str]] | None = None
+
+    def read(
+        self,
+        file: ExportFile,
+        *,
+        thread: str,
+        origin: str,
+        timezone: str,
+        reading: Reading,
+        privacy: Privacy | None = None,
+        known: Collection[str] = (),
+    ) -> Imported:
+        """Read the chat of a file that this thread, or one merged into it, stands for.
+
+        Args:
+            file: The export.
+            thread: Key of the chat it goes into.
+            origin: Key of the chat that its messages' ids are made with.
+            timezone: Zone of times without an offset.
+            reading: What the user says of the file.
+            privacy: What is kept out of the rows; nothing if None.
+            known: People who may be named in the chat though they write nothing in this file.
+
+        Returns:
+            What was read.
+
+        Raises:
+            ExportError: The file cannot be read.
+        """
+        adapter, parsed, titles = self._parsed(file, reading)
+        keys = {thread_key(title): chat for chat, title in titles.items()}
+        imported = import_chat(
+            self._scratch,
+            file,
+            parsed,
+            source=adapter.source,
+            chat=keys.get(origin),
+            thread=thread,
+            timezone=timezone,
+            origin=origin,
+            privacy=privacy,
+            known=known,
+        )
+        if len(titles) < 2:
+            self.forget()
+        return imported
+
+    def _parsed(
+        self, file: ExportFile, reading: Reading
+    ) -> tuple[Adapter, Parsed, Mapping[str, str]]:
+        key = (file.sha256(), str(reading))
+        if self._file is None or self._key != key:
+            self.forget()
+            adapter = adapter_for(file, reading.source, remembered=True)
+            titles = adapter.threads(file)
+            there = _tables(self._scratch)
+            parsed = parse_file(self._scratch, file, adapter, reading)
+            self._made = _tables(self._scratch) - there
+            self._key, self._file = key, (adapter, parsed, titles)
+        return self._file
+
+    def forget(self) -> None:
+        """Drop what parsing has left, which is as large as the file."""
+        for name in self._made:
+            self._scratch.execute(f'DROP TABLE "{name}"')
+        self._made, self._file = set(), None
 
 
 def _tables(scratch: DuckDBPyConnection) -> set[str]:

@@ -1,118 +1,135 @@
-"""Text files and archives as numbered lines in a DuckDB table."""
+"""Text as numbered lines in a DuckDB table; the lines are cut in Arrow's own memory."""
 
-import codecs
-import zipfile
-import zlib
+import operator
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, Final, TypeVar
 
+import numpy as np
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from egregora_dag.adapters.protocol import ExportError, ExportFile
+T = TypeVar("T")
 
-_SCHEMA = pa.schema({"line": pa.int64(), "text": pa.string()})
-_CHUNK = 1 << 23
-# No chat's text compresses better than this; what does is made to exhaust the reader.
-_MOST_COMPRESSION = 200
-_SMALL = 50 << 20
+_CHUNK: Final = 1 << 23
+# No line of a chat is as long; what is, is passed over and rejected.
+LONGEST_LINE: Final = 1 << 24
+_BATCH_ROWS: Final = 1 << 15
+_LINE_FEED: Final = 10
+_BOM: Final = b"\xef\xbb\xbf"
 
 
-def load_lines(scratch: DuckDBPyConnection, path: Path, file: IO[bytes]) -> int:
-    """Store a text file as the table `lines (line BIGINT, text VARCHAR)`, numbered from 1.
+def load_lines(scratch: DuckDBPyConnection, file: IO[bytes]) -> tuple[int, tuple[str, ...]]:
+    """Store a text as the table `lines (line BIGINT, text VARCHAR)`, numbered from 1.
+
+    A line that is not UTF-8 is read as Windows-1252, as chat programs do; one that is longer than
+    16 MiB is null. A NUL byte becomes U+FFFD.
 
     Args:
         scratch: The database that gets the table.
-        path: The export, for errors.
-        file: The text; UTF-8, or UTF-16 with a byte-order mark.
+        file: The text, UTF-8 for the most part; lines end with LF or CR LF.
 
     Returns:
-        How many lines there are.
-
-    Raises:
-        ExportError: The text is in another encoding.
+        How many lines there are, and notes on what was not plain text.
     """
     scratch.execute("CREATE OR REPLACE TABLE lines (line BIGINT, text VARCHAR)")
-    count = 0
-    # Batch by batch, so that an error in the text is raised here as it is, not by DuckDB.
-    for batch in _batches(path, file):
-        scratch.register("batch", pa.Table.from_batches([batch]))
-        scratch.execute("INSERT INTO lines SELECT line, rtrim(text, chr(13)) FROM batch")
-        count += batch.num_rows
-    return count
+    cutter = _Cutter()
+    for texts, first in ahead(cutter.cut(file)):
+        numbers = pa.array(np.arange(first, first + len(texts)))
+        table = pa.table({"line": numbers, "text": texts})
+        scratch.register("batch", pa.Table.from_batches(table.to_batches(_BATCH_ROWS)))
+        scratch.execute("INSERT INTO lines FROM batch")
+    scratch.unregister("batch")
+    return cutter.count, tuple(cutter.notes())
 
 
-def _batches(path: Path, file: IO[bytes]) -> Iterator[pa.RecordBatch]:
-    head = file.read(_CHUNK)
-    decoder = codecs.getincrementaldecoder(encoding_of(head))()
-    rest, number = "", 1
-    while True:
-        try:
-            text = rest + decoder.decode(head, final=not head)
-        except UnicodeDecodeError as error:
-            raise ExportError(
-                path,
-                f"the text is not {error.encoding.upper()}.",
-                "Save it as UTF-8 and import it again.",
-                place=f"near line {number + error.object[: error.start].count(10)}",
-            ) from None
-        lines = text.split("\n")
-        rest = lines.pop() if head else ""
-        if not head and lines[-1] == "":
-            lines.pop()
-        if lines:
-            numbers = range(number, number + len(lines))
-            yield pa.record_batch([pa.array(numbers, pa.int64()), pa.array(lines)], schema=_SCHEMA)
-            number += len(lines)
-        if not head:
-            return
-        head = file.read(_CHUNK)
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, each one made while the one before it is used."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = maker.submit(next, items, None)
+            yield item
 
 
-def encoding_of(head: bytes) -> str:
-    """The encoding of a text that begins like this: UTF-16 if a byte-order mark says so."""
-    return "utf-16" if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+class _Cutter:
+    """Cuts a text into Arrow arrays of lines, and counts what was not plain."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._recoded = self._too_long = self._nul = 0
+
+    def notes(self) -> Iterator[str]:
+        for number, what in (
+            (self._recoded, "not UTF-8; read as Windows-1252."),
+            (self._too_long, f"longer than {LONGEST_LINE:,} bytes; passed over."),
+            (self._nul, "with NUL bytes; each became U+FFFD."),
+        ):
+            if number:
+                yield f"{number:,} line{'' if number == 1 else 's'} {what}"
+
+    def cut(self, file: IO[bytes]) -> Iterator[tuple[pa.Array, int]]:
+        """Arrays of lines, each with the number of its first."""
+        rest, skipping = b"", False
+        data = file.read(_CHUNK).removeprefix(_BOM)
+        while data or rest:
+            last = not data
+            block = rest + data
+            end = len(block) if last else block.rfind(b"\n") + 1
+            if skipping:
+                # The rest of a line that is too long.
+                start = block.find(b"\n") + 1
+                rest, skipping = (block[start:], False) if start else (b"", not last)
+            elif end == 0 and len(block) > LONGEST_LINE:
+                rest, skipping = b"", True
+                yield self._numbered(pa.nulls(1, pa.string()))
+                self._too_long += 1
+            else:
+                rest = block[end:]
+                if end:
+                    yield self._numbered(self._lines(block[:end]))
+            if last:
+                return
+            data = file.read(_CHUNK)
+
+    def _numbered(self, texts: pa.Array) -> tuple[pa.Array, int]:
+        first = self.count + 1
+        self.count += len(texts)
+        return texts, first
+
+    def _lines(self, block: bytes) -> pa.Array:
+        if b"\0" in block:
+            self._nul += sum(b"\0" in line for line in block.split(b"\n"))
+            block = block.replace(b"\0", "\ufffd".encode())
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n")
+        block, recoded = utf8(block)
+        self._recoded += recoded
+        if not block.endswith(b"\n"):
+            block += b"\n"
+        signs = np.frombuffer(block, np.uint8)
+        is_end = signs == _LINE_FEED
+        ends = np.flatnonzero(is_end)
+        # Without its line feeds the block is what Arrow wants: strings without gaps between them.
+        offsets = np.concatenate(([0], ends - np.arange(len(ends)))).astype(np.int32)
+        data = pa.py_buffer(signs[~is_end])
+        return pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), data)
 
 
-def is_zip(file: ExportFile) -> bool:
-    """Whether the content, not the name, is that of a zip archive."""
-    return file.head[:4] == b"PK\x03\x04"
-
-
-@contextmanager
-def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip archive, with its defects told as errors of the export.
-
-    Raises:
-        ExportError: The archive is damaged, encrypted, or made to exhaust the reader.
-    """
+def utf8(block: bytes) -> tuple[bytes, int]:
+    """Lines in UTF-8, and how many of them were not; those are read as Windows-1252."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ExportError(
-            path, f"the archive is damaged ({error}).", "Export or copy it again."
-        ) from error
-    except (RuntimeError, NotImplementedError) as error:
-        # What zipfile raises for encryption and for methods of compression it does not know.
-        raise ExportError(
-            path, f"the archive cannot be opened ({error}).", "Export it again, without a password."
-        ) from error
+        block.decode()
+    except UnicodeDecodeError:
+        lines = block.split(b"\n")
+        recoded = [_recoded(line) for line in lines]
+        return b"\n".join(recoded), sum(map(operator.ne, lines, recoded))
+    return block, 0
 
 
-def checked(path: Path, member: zipfile.ZipInfo) -> zipfile.ZipInfo:
-    """The member, if reading it takes no more memory and time than a chat's text does.
-
-    Raises:
-        ExportError: It would.
-    """
-    if member.file_size > _SMALL and member.file_size > _MOST_COMPRESSION * member.compress_size:
-        raise ExportError(
-            path,
-            f"expands to {member.file_size:,} bytes, more than a chat's text does.",
-            "Unpack it yourself, look at it, and import the text file.",
-            place="the archive's text",
-        )
-    return member
+def _recoded(line: bytes) -> bytes:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return line.decode("cp1252", "replace").encode()
+    return line

@@ -1,107 +1,87 @@
 """What a source of chats must offer, and the errors that reading one may raise."""
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from duckdb import DuckDBPyConnection
 
-from egregora_dag.exceptions import EgregoraError
+from egregora_dag.adapters.files import ExportError, ExportFile
 
-
-class ExportError(EgregoraError):
-    """A file cannot be read as a chat.
-
-    Attributes:
-        path: The file.
-        place: Where in the file, such as a line number or a member of an archive.
-    """
-
-    def __init__(self, path: Path, problem: str, remedy: str, *, place: str = "") -> None:
-        where = f"{path.name}, {place}" if place else path.name
-        super().__init__(f"{where}: {problem} {remedy}")
-        self.path = path
-        self.place = place
+__all__ = ["Adapter", "DateOrder", "ExportError", "ExportFile", "Parsed", "Reading", "titled"]
 
 
 @dataclass(frozen=True)
-class ExportFile:
-    """A file to read, with the beginning of its content.
+class Reading:
+    """What a user says of a file, where its content leaves it open.
 
     Attributes:
-        path: The file.
-        head: Its first 64 KiB.
+        source: The application it comes from; found from the content if None.
+        day_first: Whether the day stands before the month in dates; found from the file if None.
+        columns: Column of `messages` → the file's name for it, for tables.
     """
 
-    path: Path
-    head: bytes
-
-    @classmethod
-    def open(cls, path: Path) -> "ExportFile":
-        """The file at `path`.
-
-        Raises:
-            ExportError: It is missing, a folder, empty, or may not be read.
-        """
-        if path.is_dir():
-            raise ExportError(path, "is a folder.", "Name the export file itself.")
-        try:
-            with path.open("rb") as file:
-                head = file.read(1 << 16)
-        except OSError as error:
-            reason = error.strerror or "cannot be read"
-            raise ExportError(path, f"{reason}.", "Check the name and its permissions.") from error
-        if not head:
-            raise ExportError(path, "is empty.", "Export the chat again.")
-        return cls(path, head)
-
-    @property
-    def stem(self) -> str:
-        """The file's name without its endings."""
-        return self.path.name.removesuffix("".join(self.path.suffixes)) or self.path.name
-
-    def sha256(self) -> str:
-        """Digest of the whole content, hexadecimal."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+    source: str | None = None
+    day_first: bool | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What became of each line (or record) of a file; the four kinds add up to `lines`.
+class DateOrder:
+    """How the dates of a file are written.
 
     Attributes:
-        lines: Lines of the file.
-        continuation: Lines that go on a message begun above.
-        rejected: Numbers of the lines that could not be read, from 1.
-        notes: What the reader should know, such as how dates were understood.
+        order: Such as `day month year`.
+        found: How that was found.
+        is_guess: Whether another order fits as well.
     """
 
-    lines: int
-    continuation: int
-    rejected: tuple[int, ...]
+    order: str
+    found: str
+    is_guess: bool = False
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What was found in a file, beside the tables that `parse` leaves.
+
+    Attributes:
+        lines: Chat within the file → how many of its lines (or records) belong to it.
+        notes: What the reader should know, such as what was passed over.
+        date_order: How dates are written, where that had to be found.
+    """
+
+    lines: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    date_order: DateOrder | None = None
 
 
 class Adapter(Protocol):
     """Reads the exports of one application.
 
-    `parse` leaves a table `parsed` in the scratch database, a row for each message or system line:
+    `parse` leaves a table (or view) `parsed` in the scratch database, a row for each message or
+    system line, and a table `rejected (chat VARCHAR, line BIGINT)` with what could not be read.
+    The first six columns of `parsed` are needed, the others may be missing:
 
-    | column | type | meaning |
-    |---|---|---|
-    | line | BIGINT | where it stands, from 1 |
-    | local_time | TIMESTAMP | the clock as written |
-    | utc | BOOLEAN | whether that clock is UTC, not the chat's |
-    | author | VARCHAR | null for system lines |
-    | content | VARCHAR | its text |
-    | identity | VARCHAR | what stands for the content in the message's id; the content if null |
-    | kind, media_path, media_type | VARCHAR | as in `messages` |
-    | edited, forwarded | BOOLEAN | as in `messages.metadata` |
-    | message_id, reply_to | UUID | where the file has its own |
-    | extra | JSON | what else the source knows |
+    | column | type | meaning | if missing or null |
+    |---|---|---|---|
+    | chat | VARCHAR | name of the chat within the file | |
+    | line | BIGINT | number of its line or record; in the order of the chat | |
+    | local_time | TIMESTAMP | the clock as written | |
+    | author | VARCHAR | null exactly for system lines | |
+    | content | VARCHAR | its text, empty where there is none | |
+    | kind | VARCHAR | as in `messages` | |
+    | utc | BOOLEAN | whether that clock is UTC, not the chat's | false |
+    | identity | VARCHAR | what stands for the content in the message's id | the content |
+    | native_id | VARCHAR | the source's own id, the same in every export of the chat; it stands \
+for clock, author and content in the message's id | the message's id is made of these |
+    | reply_native | VARCHAR | native id of the message it answers | |
+    | media_path, media_type | VARCHAR | as in `messages` | |
+    | edited, forwarded | BOOLEAN | as in `messages.metadata` | false |
+    | mentions | VARCHAR[] | who is mentioned | words after `@` in the text |
+    | reactions | MAP(VARCHAR, BIGINT) | sign → how many | none |
+    | message_id, reply_to | UUID | ids that Egregora itself gave | |
+    | extra | JSON | what else the source knows | `{}` |
     """
 
     @property
@@ -112,11 +92,34 @@ class Adapter(Protocol):
         """Whether this looks like an export of this source."""
 
     def threads(self, file: ExportFile) -> Mapping[str, str]:
-        """The chats in the file: name within the file → title."""
-
-    def parse(self, file: ExportFile, scratch: DuckDBPyConnection, chat: str | None) -> Tally:
-        """Fill the table `parsed` with one of the file's chats, or all of them if None.
+        """The chats in the file: name within the file → title, each title once.
 
         Raises:
             ExportError: The file as a whole cannot be read.
         """
+
+    def parse(self, file: ExportFile, scratch: DuckDBPyConnection, reading: Reading) -> Parsed:
+        """Fill `parsed` and `rejected` with all chats of the file.
+
+        Raises:
+            ExportError: The file as a whole cannot be read.
+        """
+
+
+def titled(chats: Iterable[tuple[str, str]], taken: Collection[str] = ()) -> dict[str, str]:
+    """Titles that tell chats apart: the second of two that are alike gets its name added.
+
+    Args:
+        chats: Name within the file and title of each.
+        taken: Titles that none may have.
+
+    Returns:
+        Name → title.
+    """
+    titles: dict[str, str] = {}
+    seen = {title.casefold() for title in taken}
+    for name, title in chats:
+        unique = f"{title} {name}" if title.casefold() in seen else title
+        seen.add(unique.casefold())
+        titles[name] = unique
+    return titles

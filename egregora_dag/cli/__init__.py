@@ -16,12 +16,14 @@ from egregora_dag.settings import DEFAULT_HOME, HOME_VARIABLE, Home
 _COMMANDS: Final = {
     "demo": "running",
     "run": "running",
+    "inspect": "inspecting",
     "dev": "serving",
     "status": "looking",
     "sql": "looking",
     "runs": "history",
     "threads": "threads",
     "forget": "threads",
+    "pseudonyms": "privacy",
     "migrate": "migrating",
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Group
@@ -15,6 +16,7 @@ from rich.status import Status
 from rich.text import Text
 
 from egregora_dag.cli import EXIT_FAILED, EXIT_UNSOUND, home_option
+from egregora_dag.cli.options import parsed_columns, privacy_options, reading_options
 from egregora_dag.cli.printing import cell, console, print_table, printable
 from egregora_dag.database.schemas import CONTRACTS, STEP_UNITS
 from egregora_dag.pipeline import Outcome, Pipeline, Progress
@@ -41,8 +43,8 @@ def demo(home: Home) -> None:
 @click.argument("exports", nargs=-1, type=click.Path(path_type=Path))
 @home_option
 @click.option("--thread", "title", help="The chat that the files belong to, if not their own.")
-@click.option("--timezone", help="Zone of the chat's clock, such as Europe/Lisbon.  [default: UTC]")
-@click.option("--source", help="The files' source, if their content should not decide.")
+@reading_options
+@privacy_options
 @click.option("--step-size", type=int, help="Messages, hours or days of a window.")
 @click.option("--step-unit", type=click.Choice(STEP_UNITS), help="What a window is measured in.")
 @click.option("--rebuild", is_flag=True, help="Replace the chats by what their files say.")
@@ -53,6 +55,10 @@ def run(
     title: str | None,
     timezone: str | None,
     source: str | None,
+    day_first: bool | None,
+    columns: tuple[str, ...],
+    pseudonymize: bool | None,
+    mask_pii: bool | None,
     step_size: int | None,
     step_unit: str | None,
     rebuild: bool,
@@ -61,17 +67,21 @@ def run(
     """Import EXPORTS, write about what is new, and rank all posts.
 
     Files are copied into the home's inbox; what was imported before is not imported again. Without
-    EXPORTS, everything that waits in the inbox is worked off. Window settings are remembered for
-    the chat.
+    EXPORTS, everything that waits in the inbox is worked off. How files are to be read and windows
+    to be made, and what is kept out of them, is remembered for the chat. Pseudonyms and masks hold
+    for what is read from now on; with --rebuild, for all of it.
     """
     windows = {"step_size": step_size, "step_unit": step_unit}
+    reading = {"source": source, "day_first": day_first, "columns": parsed_columns(columns) or None}
+    privacy = {"pseudonymize": pseudonymize, "mask_pii": mask_pii}
     _run(
         home,
         exports,
         title=title,
         timezone=timezone,
-        source=source,
+        reading={name: value for name, value in reading.items() if value is not None},
         windows={name: value for name, value in windows.items() if value is not None},
+        privacy={name: value for name, value in privacy.items() if value is not None},
         rebuild=rebuild,
         links=links,
     )
@@ -83,8 +93,9 @@ def _run(
     *,
     title: str | None = None,
     timezone: str | None = None,
-    source: str | None = None,
+    reading: dict[str, Any] | None = None,
     windows: dict[str, object] | None = None,
+    privacy: dict[str, bool] | None = None,
     rebuild: bool = False,
     links: bool = False,
     show_post: bool = False,
@@ -94,11 +105,18 @@ def _run(
         problems: list[str] = []
         if exports:
             keys = pipeline.add(
-                exports, title=title, timezone=timezone, source=source, windows=windows
+                exports,
+                title=title,
+                timezone=timezone,
+                reading=reading,
+                windows=windows,
+                privacy=privacy,
             )
         else:
             _, problems = pipeline.sort_inbox()
             keys = list(pipeline.threads())
+            if privacy:
+                pipeline.set_privacy(keys, privacy)
         before = _counts(pipeline)
         outcome = pipeline.run(keys, rebuild=rebuild, links=links)
         outcome.failed_checks += problems

@@ -12,14 +12,19 @@ _NAMESPACE: Final = "egregora-dag/ids"
 NAMESPACE: Final = uuid.UUID(bytes=_NAMESPACE.encode())
 SEPARATOR: Final = "\x1f"
 
-# A macro `make_id(name)` for DuckDB, where `name` is the parts joined by `SEPARATOR`.
+# Macros for DuckDB: `make_id(name)`, where `name` is the parts joined by `SEPARATOR`, and
+# `make_keyed_id(name)`, where the first part is a key, so that nobody without it can make the id.
+# Its ids are of version 8, so that each id tells by itself how it was made.
 MACROS: Final = f"""
-CREATE OR REPLACE TEMP MACRO uuid_of_hash(hash) AS (
-  substr(hash, 1, 12) || '5' || substr(hash, 14, 3)
-  || translate(substr(hash, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab')
+CREATE OR REPLACE TEMP MACRO uuid_of_hash(hash, version) AS (
+  substr(hash, 1, 12) || version || substr(hash, 14, 3)
+  || substr('89ab89ab89ab89ab', strpos('0123456789abcdef', substr(hash, 17, 1)), 1)
   || substr(hash, 18, 15)
 )::UUID;
-CREATE OR REPLACE TEMP MACRO make_id(name) AS uuid_of_hash(sha1('{_NAMESPACE}' || name));
+CREATE OR REPLACE TEMP MACRO make_id(name) AS uuid_of_hash(sha1('{_NAMESPACE}' || name), '5');
+CREATE OR REPLACE TEMP MACRO make_keyed_id(name) AS
+  uuid_of_hash(sha256('{_NAMESPACE}' || name), '8');
+CREATE OR REPLACE TEMP MACRO is_keyed_id(id) AS substr(id::VARCHAR, 15, 1) = '8';
 """
 
 
@@ -62,3 +67,15 @@ def id_column(*parts: ir.StringValue | str) -> ir.UUIDValue:
     variant = translate(digest.substr(16, 1), "0123456789abcdef", "89ab89ab89ab89ab")
     text = digest.substr(0, 12) + "5" + digest.substr(13, 3) + variant + digest.substr(17, 15)
     return text.cast("uuid")
+
+
+def is_keyed(id_: ir.UUIDValue) -> ir.BooleanValue:
+    """Whether an id was made with a key, which its version tells.
+
+    Args:
+        id_: A UUID column.
+
+    Returns:
+        A boolean column.
+    """
+    return id_.cast("string").substr(14, 1) == "8"

@@ -140,6 +140,19 @@ IMPORTS = Contract(
     references=(Reference(("thread_id",), "threads", ("thread_id",)),),
 )
 
+PSEUDONYMS = Contract(
+    name="pseudonyms",
+    description="Who stands behind a pseudonym; it may be emptied, and nothing else is lost.",
+    columns={
+        "pseudonym": Column("!string", "What stands for the author in all other tables."),
+        "author": Column("!string", "The author's name as the chat has it."),
+        "created_at": Column(f"!{TIME}", "When it was first kept."),
+    },
+    key=("pseudonym",),
+    mode="merge",
+    keep=("created_at",),
+)
+
 REPLY_LINKS = Contract(
     name="reply_links",
     description="Which message a message answers, as the export says or as it can be inferred.",
@@ -390,6 +403,7 @@ CONTRACTS: Final[Mapping[str, Contract]] = {
         THREADS,
         MESSAGES,
         IMPORTS,
+        PSEUDONYMS,
         REPLY_LINKS,
         WINDOWS,
         GENERATIONS,

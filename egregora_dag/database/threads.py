@@ -31,8 +31,8 @@ class Thread:
         title: Its name.
         source: The application it comes from.
         timezone: IANA name of its clock's zone.
-        settings: `windows`: how it is cut, where that was said; `aliases`: keys of chats that were
-            merged into it.
+        settings: `windows`, `reading`, `privacy`: how it is cut, read, and kept private, where
+            that was said; `aliases`: keys of chats that were merged into it.
     """
 
     thread_id: str
@@ -45,6 +45,11 @@ class Thread:
     def origins(self) -> list[str]:
         """The keys its messages' ids are made with: its own and those of chats merged into it."""
         return [self.thread_id, *self.settings.get("aliases", [])]
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it is read with pseudonyms or masks."""
+        return any(self.settings.get("privacy", {}).values())
 
 
 def all_threads(connection: DuckDBPyConnection) -> dict[str, Thread]:
@@ -224,6 +229,29 @@ def forget_thread(connection: DuckDBPyConnection, thread_id: str) -> dict[str, i
             "threads",
         )
     }
+
+
+def forget_texts(connection: DuckDBPyConnection, thread_id: str) -> None:
+    """Remove what was written about a chat's messages, before others take their place.
+
+    What a person wrote stays. Windows, reply links and documents are to be made anew.
+    """
+    values = {"key": thread_id}
+    written = "FROM documents WHERE thread_id = $key AND writer <> 'user'"
+    documents = f"SELECT document_id::VARCHAR {written}"
+    connection.execute(
+        "UPDATE comparisons SET feedback = NULL WHERE feedback IS NOT NULL "  # noqa: S608
+        f"AND (post_a IN ({documents}) OR post_b IN ({documents}))",
+        values,
+    )
+    connection.execute(
+        "DELETE FROM task_queue WHERE task_type = 'update_profile' AND subject IN "
+        "(SELECT author FROM messages WHERE thread_id = $key)",
+        values,
+    )
+    connection.execute(f"DELETE {written}", values)
+    connection.execute("DELETE FROM generations WHERE thread_id = $key", values)
+    _clear(connection, [thread_id])
 
 
 def threads_of_author(connection: DuckDBPyConnection, author: str) -> list[str]:

@@ -158,7 +158,7 @@ def test_what_was_read_is_told(tmp_path: Path) -> None:
     with scratch_database() as scratch:
         options: dict[str, Any] = {"chat": None, "thread": "trip", "timezone": "Europe/Lisbon"}
         imported = import_file(scratch, file, adapter_for(file), **options)
-    assert (imported.messages, imported.system, imported.tally.lines) == (2, 1, 3)
+    assert (imported.tally.messages, imported.tally.system, imported.tally.lines) == (2, 1, 3)
     assert imported.first == datetime(2025, 12, 31, 18, 4, tzinfo=UTC)
     assert (imported.file, imported.sha256) == (file.path.name, file.sha256())
     assert imported.import_id == make_id("import", "trip", file.sha256())
@@ -169,9 +169,9 @@ def test_a_source_may_be_named_and_an_unknown_one_is_told_with_those_there_are(
 ) -> None:
     file = ExportFile.open(whatsapp(tmp_path))
     assert adapter_for(file).source == adapter_for(file, "whatsapp").source == "whatsapp"
-    with pytest.raises(ExportError, match=r"'telegram'.*Sources are table, irc, whatsapp"):
-        adapter_for(file, "telegram")
-    assert len({adapter.source for adapter in ADAPTERS}) == len(ADAPTERS)
+    with pytest.raises(ExportError, match=r"'teletype'.*Sources are discord, .*whatsapp"):
+        adapter_for(file, "teletype")
+    assert len({adapter.source for adapter in ADAPTERS}) == len(ADAPTERS) == 12
 
 
 def test_a_time_zone_that_does_not_exist_is_refused_at_once(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Prints every benchmark: `make bench`."""
+"""Prints every benchmark, or those that are named: `make bench`, `make bench ONLY=reading`."""
 
 import json
 import subprocess
@@ -14,9 +14,11 @@ from egregora_dag_tests.benchmarks.io_manager_case import ROWS
 from egregora_dag_tests.benchmarks.links_case import MESSAGES as LINKED
 from egregora_dag_tests.benchmarks.measuring import measure
 from egregora_dag_tests.benchmarks.mirror_case import RUNS, STEPS
+from egregora_dag_tests.benchmarks.reading_case import JSON_SOURCES
 
 GENERATOR = Path(__file__).parents[3] / "shared" / "tools" / "make_chat.py"
-MESSAGES = 1_000_000
+MESSAGES, JSON_MESSAGES = 1_000_000, 500_000
+PEERS = ("whatstk", "chat_miner")
 SECONDS, MEGABYTES = 120, 2000
 CASES = "egregora_dag_tests.benchmarks."
 console = Console(width=120)
@@ -62,14 +64,66 @@ def io_manager() -> None:
     console.print(table)
 
 
+def chat(folder: str, messages: int) -> Path:
+    """A WhatsApp text of so many messages."""
+    export = Path(folder, f"WhatsApp Chat with Load {messages}.txt")
+    command = [sys.executable, str(GENERATOR), str(messages), str(export)]
+    subprocess.run(command, check=True)
+    return export
+
+
+def reading() -> None:
+    if not GENERATOR.exists():
+        console.print("The readers' benchmark is left out: its generator of chats is not here.")
+        return
+    case = f"{CASES}reading_case"
+    with TemporaryDirectory() as folder:
+        export = chat(folder, MESSAGES)
+        ours = measure(case, "ours", str(export))
+        peers = {name: measure(case, name, str(export), runs=1) for name in PEERS}
+        export.unlink()
+        larger = measure(case, "ours", str(chat(folder, 4 * MESSAGES)), runs=1)
+    table = Table(title=f"WhatsApp text to rows: {MESSAGES:,} messages")
+    for name in ("", "messages a second", "this reader / it", "peak MB", "goals"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, one, goal in (
+        ("this reader", ours, "≥ 300,000 a second, ≤ 1000 MB"),
+        *((name, one, "≥ 10") for name, one in peers.items()),
+    ):
+        ratio = "" if one is ours else f"{one.seconds / ours.seconds:.1f}"
+        rate = f"{MESSAGES / one.seconds:,.0f}"
+        table.add_row(name, rate, ratio, f"{one.megabytes:.0f}", goal)
+    factor = f"{larger.seconds / ours.seconds:.2f}"
+    rate = f"{4 * MESSAGES / larger.seconds:,.0f}"
+    name = f"this reader, {4 * MESSAGES:,}: {factor} times the time"
+    table.add_row(name, rate, "", f"{larger.megabytes:.0f}", "≤ 4.5 times")
+    console.print(table)
+
+
+def json_reading() -> None:
+    case = f"{CASES}reading_case"
+    table = Table(title=f"JSON to rows: {JSON_MESSAGES:,} messages")
+    for name in ("", "megabytes of the file", "messages a second", "peak MB", "goal"):
+        table.add_column(name, justify="right" if name else "left")
+    with TemporaryDirectory() as folder:
+        for source in JSON_SOURCES:
+            ending = "ndjson" if source == "ndjson" else "json"
+            path = Path(folder, f"{source}-{JSON_MESSAGES}.{ending}")
+            measure(case, "written", str(path), runs=1)
+            one = measure(case, "ours", str(path))
+            size = f"{path.stat().st_size / 1e6:.0f}"
+            rate = f"{JSON_MESSAGES / one.seconds:,.0f}"
+            table.add_row(source, size, rate, f"{one.megabytes:.0f}", "≥ 150,000 a second")
+            path.unlink()
+    console.print(table)
+
+
 def pipeline() -> None:
     if not GENERATOR.exists():
         console.print("The pipeline's benchmark is left out: its generator of chats is not here.")
         return
     with TemporaryDirectory() as folder:
-        export = Path(folder, "WhatsApp Chat with Load.txt")
-        command = [sys.executable, str(GENERATOR), str(MESSAGES), str(export)]
-        subprocess.run(command, check=True)
+        export = chat(folder, MESSAGES)
         one = measure(f"{CASES}pipeline_case", str(export), runs=1)
     table = Table(title=f"The whole pipeline: {MESSAGES:,} messages of WhatsApp text")
     for name in ("", "measured", "limit"):
@@ -110,8 +164,10 @@ def mirror() -> None:
     console.print(table)
 
 
+BENCHMARKS = (reading, json_reading, io_manager, stores, mirror, pipeline)
+
+
 if __name__ == "__main__":
-    io_manager()
-    stores()
-    mirror()
-    pipeline()
+    for benchmark in BENCHMARKS:
+        if benchmark.__name__ in (sys.argv[1:] or [benchmark.__name__]):
+            benchmark()

@@ -153,6 +153,7 @@ def test_a_migration_that_was_released_is_never_changed() -> None:
         1: "74282a8c48778b7be96e87557ef44e52976ee98ddf0c345b3e0ae934c605454e",
         2: "09373afe3dcc274f84aed26de6d10267cd1324b8d496ff9361c7fb690c0e7160",
         3: "99f5d2e911db7ef2925b144fa954797ab216b2df9b2ce87c9be203c98874ef50",
+        4: "26196c0a4c30eda3fdc614b859caf3aeb06cdffaf701133ee488aff43f600e3f",
     }
     assert {m.version: m.checksum for m in all_migrations()} == released
 

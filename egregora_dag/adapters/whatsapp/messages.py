@@ -1,0 +1,198 @@
+"""What a WhatsApp message is: who wrote it, and whether it is text, a file, a call or else."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from egregora_dag.adapters.whatsapp import words
+from egregora_dag.adapters.whatsapp.headers import MARKS
+
+_MARK: Final = f"[{MARKS}]*"
+# The mark that an iPhone puts in front of what the application says.
+_SPOKEN: Final = "\u200e"
+_CAPTION: Final = r"(?:\n([\s\S]*))?$"
+# Names that phones give to files, whatever their language.
+_ENDING: Final = r"\.[A-Za-z0-9]{1,5}"
+_ANDROID_NAME: Final = rf"(?:IMG|VID|AUD|PTT|STK|DOC|VN)-\d{{8}}-WA\d{{4,}}[^\n]{{0,40}}?{_ENDING}"
+_IPHONE_NAME: Final = rf"\d{{4,}}-[^>\n]+{_ENDING}"
+
+
+def _any(phrases: tuple[str, ...]) -> str:
+    return f"(?:{'|'.join(phrases)})"
+
+
+_PATTERNS: Final = {
+    "attached": rf"(?i)^{_MARK}(?:([^\n]+?{_ENDING}) \({_MARK}{_any(words.ATTACHED)}"
+    rf"{_MARK}\)|({_ANDROID_NAME}) \([^()\n]{{2,40}}\)){_MARK}{_CAPTION}",
+    "tagged": rf"(?i)^(?:([\s\S]*?)\s*)?{_MARK}<(?:{_MARK}{_any(words.TAGS)}{_MARK}: ?{_MARK}"
+    rf"([^>\n]+?)|[^<>:\n]{{2,40}}: ?{_MARK}({_IPHONE_NAME})){_MARK}>{_MARK}{_CAPTION}",
+    "omitted": rf"(?i)^(?:([\s\S]*?)[{MARKS}]+)?{_MARK}({_any(words.OMITTED)})\.?{_MARK}{_CAPTION}",
+    "view_once": rf"(?i)^{_MARK}{_any(words.VIEW_ONCE)}$",
+    "deleted": rf"(?i)^{_MARK}{_any(words.DELETED)}$",
+    "edited": rf"(?i)\s*{_MARK}{_any(words.EDITED)}{_MARK}$",
+    "call": rf"(?i)^{_MARK}{_any(words.CALL)}$",
+    "poll": rf"^{_MARK}{_any(words.POLL)}:",
+    "location": rf"(?i)^{_MARK}(?:[^:\n]{{1,30}}: ?{_MARK})?https?://(?:maps\.google\.com/|"
+    rf"(?:www\.)?google\.com/maps)|^{_MARK}{_any(words.LIVE_LOCATION)}\.?$",
+    "encryption": rf"^[{MARKS}]+{_any(words.ENCRYPTION)}",
+    "placeholder": r"^<[^<>\n:/]{4,60}>$",
+    "isolated": "@\u2068([^\u2069\n]+)\u2069",
+    "named": "@([\\p{L}\\p{N}][^\\s@,;:!?]*)",
+    "marks": f"^[{MARKS}]+",
+    "all_marks": f"[{MARKS}]+",
+    **{f"is_{name}": f"(?i)(?:{noun})" for name, noun in words.MEDIA_WORDS.items()},
+}
+# One look tells of most messages that they are none of these.
+_PATTERNS["special"] = "|".join(
+    f"(?:{_PATTERNS[name]})"
+    for name in ("omitted", "view_once", "deleted", "call", "poll", "location")
+)
+# A name that holds a colon is cut in two: then all that its owner ever wrote seems to begin alike.
+_NAMES_WITH_COLONS: Final = """
+SELECT name, min(second) AS second FROM (
+  SELECT name, CASE WHEN regexp_matches(said, '^[^\\n:<>"“”„«»\\x{200e}]{1,40}: ')
+    AND NOT regexp_matches(said, '^[^:]+: ?https?://')
+    THEN substr(said, 1, strpos(said, ': ') - 1) END AS second
+  FROM headers WHERE name IS NOT NULL
+)
+GROUP BY name HAVING count(*) >= 3 AND count(*) = count(second) AND min(second) = max(second)
+  AND NOT regexp_matches(min(second), '^\\d')
+"""
+
+# An iPhone lets the chat itself say what happens in it: all that it ever says has the mark.
+_VOICES: Final = """
+SELECT name FROM headers WHERE name IS NOT NULL
+GROUP BY name HAVING bool_and(starts_with(said, $spoken))
+"""
+
+# What stands in for files in a language that is not known is said again and again.
+_PLACEHOLDERS: Final = """
+SELECT trim(regexp_replace(said, $all_marks, '', 'g')) AS phrase
+FROM headers WHERE strlen(said) < 200 AND contains(said, '<')
+  AND regexp_matches(trim(regexp_replace(said, $all_marks, '', 'g')), $placeholder)
+GROUP BY phrase HAVING count(*) >= 3
+"""
+
+# Continuation lines are joined only for the messages that have any.
+_BODIES: Final = """
+SELECT line, dates.means + clocks.means AS local_time,
+  if(place > 0, name || ': ' || $seconds[place], name) AS name,
+  if(place > 0, substr(said, length($seconds[place]) + 3), said) || coalesce(chr(10) || tail, '')
+    AS body
+FROM (SELECT *, if($any_names, list_position($names, name), 0) AS place FROM headers)
+JOIN dates USING (date) JOIN clocks USING (clock)
+LEFT JOIN (
+  SELECT start AS line, string_agg(text, chr(10) ORDER BY line) AS tail FROM others GROUP BY start
+) USING (line)
+"""
+
+# Every pattern stands here once, as each costs time to compile; CASE, unlike AND, does not match
+# what its condition rules out.
+_PARSE: Final = """
+CREATE OR REPLACE TABLE parsed AS
+WITH bodies AS ({bodies}), told AS (
+  SELECT line, local_time, body, name, trim(regexp_replace(name, $marks, '')) AS author,
+    CASE WHEN contains(body, '>') THEN regexp_matches(body, $edited) ELSE false END AS edited,
+    CASE WHEN contains(body, '(')
+      THEN regexp_extract(body, $attached, ['file', 'usual', 'caption']) END AS attached,
+    CASE WHEN contains(body, '<')
+      THEN regexp_extract(body, $tagged, ['before', 'file', 'usual', 'caption']) END AS tagged,
+    CASE WHEN strlen(body) < 4000 THEN regexp_matches(body, $special) ELSE false END
+      AS is_special,
+    CASE WHEN is_special THEN regexp_extract(body, $omitted, ['before', 'word', 'caption']) END
+      AS omitted,
+    CASE WHEN strlen(body) < 200 AND contains(body, '<') AND $any_placeholder
+      THEN trim(regexp_replace(body, $all_marks, '', 'g')) IN (SELECT unnest($placeholders))
+      ELSE false END AS is_placeholder,
+    CASE WHEN is_special THEN regexp_matches(body, $view_once) ELSE false END AS is_view_once
+  FROM bodies
+), seen AS (
+  SELECT *,
+    nullif(regexp_replace(coalesce(nullif(attached.file, ''), nullif(attached.usual, ''),
+      nullif(tagged.file, ''), nullif(tagged.usual, ''), ''), $all_marks, '', 'g'), '') AS file,
+    coalesce(nullif(omitted.word, ''), if(is_view_once, body, '')) AS word
+  FROM told
+), shown AS (
+  SELECT * REPLACE (if(kind = 'system', NULL, author) AS author)
+  FROM (SELECT *, CASE
+    WHEN author IS NULL THEN 'system'
+    WHEN starts_with(body, $spoken) AND regexp_matches(body, $encryption) THEN 'system'
+    WHEN file IS NOT NULL OR word <> '' OR is_placeholder THEN 'media'
+    WHEN is_special THEN CASE
+      WHEN regexp_matches(body, $deleted) THEN 'deleted'
+      WHEN regexp_matches(body, $call) THEN 'call'
+      WHEN regexp_matches(body, $poll) THEN 'poll'
+      WHEN regexp_matches(body, $location) THEN 'location'
+      ELSE 'message' END
+    WHEN starts_with(body, $spoken) AND (author = $chat OR name IN (SELECT unnest($voices))
+      OR starts_with(substr(body, 2), author || ' ')) THEN 'system'
+    ELSE 'message' END AS kind FROM seen)
+), typed AS (
+  SELECT *, lower(regexp_extract(file, '\\.([A-Za-z0-9]+)$', 1)) AS ending,
+    regexp_replace(CASE
+      WHEN kind = 'media' THEN concat_ws(chr(10),
+        nullif(coalesce(nullif(tagged.before, ''), omitted.before), ''),
+        nullif(coalesce(nullif(attached.caption, ''), nullif(tagged.caption, ''),
+          omitted.caption), ''))
+      WHEN edited THEN regexp_replace(body, $edited, '')
+      ELSE body END, $marks, '') AS content
+  FROM shown
+), kinds AS (
+  SELECT *, CASE WHEN kind = 'media' THEN ending = 'vcf' OR regexp_matches(word, $is_contact)
+    ELSE false END AS is_contact
+  FROM typed
+)
+SELECT $chat AS chat, line, local_time, author, content,
+  CASE WHEN kind = 'media' THEN chr(1) || 'media' || chr(10) || content END AS identity,
+  if(kind = 'media' AND is_contact, 'contact', kind) AS kind,
+  CASE WHEN kind = 'media' THEN coalesce(member, file) END AS media_path,
+  CASE WHEN kind <> 'media' OR is_contact OR word = '' THEN NULL
+    {types} END AS media_type,
+  edited,
+  CASE WHEN contains(body, chr(8296)) THEN list_concat(
+    regexp_extract_all(body, $isolated, 1), regexp_extract_all(body, $named, 1)) END AS mentions,
+  CASE WHEN kind = 'media' AND is_view_once THEN '{{"view_once": true}}'::JSON END AS extra
+FROM kinds LEFT JOIN media ON nfc_normalize(file) = media.base
+"""
+_TYPES: Final = "\n    ".join(
+    f"WHEN regexp_matches(word, $is_{name}) THEN '{name}'"
+    for name in words.MEDIA_WORDS
+    if name != "contact"
+)
+
+
+def parse(scratch: DuckDBPyConnection, chat: str, media: Mapping[str, str]) -> None:
+    """Turn the tables `headers`, `others`, `dates` and `clocks` into `parsed`.
+
+    Args:
+        scratch: The database with these tables.
+        chat: The chat's title.
+        media: Name of a file in the archive → its whole name there.
+    """
+    cut = dict(scratch.execute(_NAMES_WITH_COLONS).fetchall())
+    voices = scratch.execute(_VOICES, {"spoken": _SPOKEN}).fetchall()
+    phrases = scratch.execute(
+        _PLACEHOLDERS, {name: _PATTERNS[name] for name in ("all_marks", "placeholder")}
+    ).fetchall()
+    files = {"base": list(media), "member": list(media.values())}
+    scratch.register("media", pa.table(files, pa.schema(dict.fromkeys(files, pa.string()))))
+    scratch.execute(
+        _PARSE.format(types=_TYPES, bodies=_BODIES),
+        {
+            **{name: one for name, one in _PATTERNS.items() if name != "placeholder"},
+            "chat": chat,
+            "spoken": _SPOKEN,
+            "names": list(cut),
+            "seconds": list(cut.values()),
+            "any_names": bool(cut),
+            "voices": [name for (name,) in voices],
+            "placeholders": [phrase for (phrase,) in phrases],
+            "any_placeholder": bool(phrases),
+        },
+    )
+    # They hold as much as the file: what is no longer needed makes room.
+    for name in ("dates", "clocks", "media"):
+        scratch.unregister(name)
+    scratch.execute("DROP TABLE headers; DROP TABLE others")

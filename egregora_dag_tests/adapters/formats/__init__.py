@@ -1,0 +1,1 @@
+"""Writes one conversation down in every format that is read; one module a source."""
