@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from egregora_dag import settings
+from egregora_dag.adapters.registry import ADAPTERS
 from egregora_dag.cli import cli
 from egregora_dag.database.schemas import CONTRACTS
 from egregora_dag.pipeline import Pipeline
@@ -16,6 +17,13 @@ from egregora_dag_tests.test_cli import CHAT
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+SOURCES = (ROOT / "docs" / "sources.md").read_text("utf-8")
+
+
+def test_every_source_is_documented_with_what_is_kept_and_what_is_not() -> None:
+    rows = [line for line in SOURCES.splitlines() if line.startswith("|")]
+    for adapter in ADAPTERS:
+        assert sum(f"`{adapter.source}`" in row.split("|")[1] for row in rows) == 2, adapter.source
 
 
 def test_the_tables_are_listed_with_their_contracts_words() -> None:

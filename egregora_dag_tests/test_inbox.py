@@ -15,6 +15,7 @@ from egregora_dag.inbox import (
     look,
     placements,
     put,
+    put_all,
     register,
     remove,
     remove_content,
@@ -304,3 +305,10 @@ def test_the_inbox_lists_the_files_of_chats_by_name(inbox: Path) -> None:
             export(inbox / key, name=name)
     found = [(key, path.name) for key, path in Inbox(root=str(inbox)).files(["b", "none", "a"])]
     assert found == [("b", "1.txt"), ("b", "2.txt"), ("a", "1.txt"), ("a", "2.txt")]
+
+
+def test_the_chats_of_one_file_share_one_copy_of_it(inbox: Path, outside: Path) -> None:
+    first, second = put_all(inbox, placements(several(outside)))
+    assert first.file.path.parent != second.file.path.parent
+    assert first.file.path.samefile(second.file.path)
+    assert not first.file.path.samefile(several(outside))

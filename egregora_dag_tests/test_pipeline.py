@@ -405,3 +405,13 @@ def test_reply_links_are_made_when_asked_for_and_follow_what_becomes_of_a_chat(
     assert query(pipeline, unlinked) == []
     pipeline.forget_thread(key)
     assert query(pipeline, "FROM reply_links") == []
+
+
+def test_what_a_file_leaves_open_is_remembered_for_its_chat(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    line = "05/04/2025, 10:00 - Ada: hello\n"
+    imported(pipeline, export(tmp_path, line), reading={"day_first": False})
+    imported(pipeline, export(tmp_path / "later", line + "05/04/2025, 10:01 - Bo: hi\n"))
+    sql = "SELECT DISTINCT timestamp::DATE FROM messages"
+    assert [str(day) for (day,) in pipeline.warehouse.execute_query(sql)] == ["2025-05-04"]

@@ -34,20 +34,21 @@ _PARTS: Final[dict[Hours, str]] = {
     (19, 5): "रात রাত இரவு 夜晚 夜 밤 night malam रात्री شب",
 }
 
-PERIODS: Final[dict[str, Hours]] = {
-    **{word: hours for hours, words in _PARTS.items() for word in words.split()},
-    **dict.fromkeys(_BEFORE_NOON.split(), (0, 12)),
-    **dict.fromkeys(_AFTER_NOON.split(), (12, 24)),
-}
-
 # Signs that are no part of a word: dots, and spaces of any width.
-_BETWEEN: Final = "\\.?[ \u00a0\u2009\u202f]?"
+_BETWEEN: Final = "\\.?[ \u00a0\u2009\u200c\u202f]?"
 _IGNORED: Final = re.compile(r"[\s.\u200b-\u200f\u2066-\u2069\u202a-\u202e]+")
 
 
 def normalized(word: str) -> str:
     """A word as `PERIODS` has it."""
     return _IGNORED.sub("", unicodedata.normalize("NFKC", word)).casefold()
+
+
+PERIODS: Final[dict[str, Hours]] = {
+    normalized(word): hours
+    for hours, words in (*_PARTS.items(), ((0, 12), _BEFORE_NOON), ((12, 24), _AFTER_NOON))
+    for word in words.split()
+}
 
 
 def pattern() -> str:
@@ -79,13 +80,10 @@ def hour_of_day(hour: int, word: str) -> int | None:
     if hour > 12:
         return hour
     begin, end = period
-    early, late = hour % 12, hour % 12 + 12
+    length = (end - begin) % 24
+    middle = begin + length / 2
 
-    def within(candidate: int) -> bool:
-        if begin < end:
-            return begin <= candidate < end
-        return candidate >= begin or candidate < end
+    def distance(candidate: int) -> float:
+        return abs((candidate + 0.5 - middle + 12) % 24 - 12)
 
-    if within(early) != within(late):
-        return early if within(early) else late
-    return late if begin >= 11 else early
+    return min(hour % 12, hour % 12 + 12, key=distance)

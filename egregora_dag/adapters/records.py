@@ -117,8 +117,8 @@ class RecordLoader:
             table = pa.Table.from_batches(self._pending).combine_chunks()
             self._scratch.register("batch", pa.Table.from_batches(table.to_batches(_BATCH_ROWS)))
             self._scratch.execute(
-                "INSERT INTO records SELECT chat, line, CASE WHEN ltrim(text, chr(9) || chr(10) || "
-                "chr(13) || ' ')[1] = '{' THEN try(from_json(text, $shape)) END FROM batch",
+                "INSERT INTO records SELECT chat, line, CASE WHEN regexp_matches(text, '^\\s*\\{') "
+                "THEN try(from_json(text, $shape)) END FROM batch",
                 {"shape": self._shape},
             )
             self._scratch.unregister("batch")

@@ -1,6 +1,7 @@
 """Files broken at random, each of them again from its seed."""
 
 import random
+import shutil
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,11 +40,17 @@ class Broken:
         path: The file.
         options: Arguments of `inspect_export`.
         format: What it was made of.
+        folder: The folder that was made for it.
     """
 
     path: Path
     options: Mapping[str, Any]
     format: str
+    folder: Path
+
+    def remove(self) -> None:
+        """Remove it, and what it stands in."""
+        shutil.rmtree(self.folder)
 
 
 def originals(folder: Path) -> dict[str, Original]:
@@ -89,7 +96,7 @@ def broken(files: Mapping[str, Original], seed: int, folder: Path) -> Broken:
         options["source"] = chance.choice([adapter.source for adapter in ADAPTERS])
     if chance.random() < 0.2:
         options["day_first"] = chance.random() < 0.5
-    return Broken(path, options, name)
+    return Broken(path, options, name, folder)
 
 
 def _break_member(path: Path, chance: random.Random, others: Sequence[bytes]) -> None:
@@ -99,14 +106,13 @@ def _break_member(path: Path, chance: random.Random, others: Sequence[bytes]) ->
     victims = chance.sample(sorted(members), chance.randint(1, min(2, len(members))))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
-            is_victim = name in victims
-            renamed = is_victim and chance.random() < 0.2
-            shown = (
-                chance.choice((f"../{name}", f"x/{name}", f"{name}.bak", "a.zip", "é")) * renamed
+            fate = chance.random() if name in victims else 1.0
+            shown = chance.choice((f"../{name}", f"x/{name}", f"{name}.bak", "a.zip", "é"))
+            archive.writestr(
+                zipfile.ZipInfo(shown if fate < 0.2 else name),
+                _changed(content, chance, others) if 0.2 <= fate < 1 else content,
+                zipfile.ZIP_DEFLATED,
             )
-            if is_victim and not renamed:
-                content = _changed(content, chance, others)
-            archive.writestr(shown or name, content)
 
 
 def _changed(data: bytes, chance: random.Random, others: Sequence[bytes]) -> bytes:
