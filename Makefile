@@ -10,8 +10,8 @@ READY := $(VENV)/.ready
 demo: $(READY)  ## Run the pipeline on the bundled sample.
 	$(BIN)/egregora-dag demo
 
-test: lint  ## Lint, then run the tests.
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+test: lint  ## Lint, then run the tests; three at a time, as many of them wait for a daemon.
+	$(BIN)/pytest --numprocesses 3 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

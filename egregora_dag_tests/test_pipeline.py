@@ -96,7 +96,7 @@ def test_a_longer_export_adds_only_what_is_new(pipeline: Pipeline, tmp_path: Pat
     assert len(contents(pipeline)) == len(set(contents(pipeline)))
 
 
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("order", [pytest.param((0, 1), marks=pytest.mark.torture), (1, 0)])
 def test_two_overlapping_exports_unite_to_the_whole_chat(
     pipeline: Pipeline, tmp_path: Path, order: tuple[int, int]
 ) -> None:
@@ -130,7 +130,7 @@ def test_a_deleted_export_loses_nothing_and_rebuild_says_what_is_missing(
     assert len(contents(pipeline)) == 40
 
 
-@pytest.mark.parametrize("undone", ["older", "newer"])
+@pytest.mark.parametrize("undone", [pytest.param("older", marks=pytest.mark.torture), "newer"])
 def test_undoing_an_import_removes_exactly_it(
     pipeline: Pipeline, tmp_path: Path, undone: str
 ) -> None:

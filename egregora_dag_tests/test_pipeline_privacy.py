@@ -120,6 +120,7 @@ def test_the_same_export_again_changes_no_row(pipeline: Pipeline, tmp_path: Path
     assert everything(pipeline) == before
 
 
+@pytest.mark.torture
 def test_a_longer_export_adds_only_what_is_new(pipeline: Pipeline, tmp_path: Path) -> None:
     before = query(pipeline, "SELECT message_id, author, content FROM messages ORDER BY ALL")
     imported(pipeline, export(tmp_path, chat(6)))
@@ -128,6 +129,7 @@ def test_a_longer_export_adds_only_what_is_new(pipeline: Pipeline, tmp_path: Pat
     assert len(after) == len(before) + 16
 
 
+@pytest.mark.torture
 def test_the_same_person_is_one_in_all_chats_of_a_home_and_another_in_another_home(
     pipeline: Pipeline, empty: Pipeline, tmp_path: Path
 ) -> None:
@@ -164,6 +166,7 @@ def test_a_chat_is_not_imported_into_rows_of_another_kind_but_can_be_rebuilt(
     assert everything(empty)["messages"] == before["messages"]
 
 
+@pytest.mark.torture
 def test_one_setting_more_keeps_ids_and_a_rebuild_leaves_nothing_behind(
     empty: Pipeline, tmp_path: Path
 ) -> None:

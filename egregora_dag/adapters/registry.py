@@ -78,4 +78,8 @@ def adapter_for(
             "Unpack it, and import what is inside.",
             place=inner,
         )
-    raise ExportError(file.path, problem, f"Sources are {names}; see the README for each.")
+    if file.path.suffix.lower() in _ARCHIVES and not file.is_archive:
+        raise ExportError(
+            file.path, "is no zip archive, though it is named like one.", "Export or copy it again."
+        )
+    raise ExportError(file.path, problem, f"Sources are {names}; see docs/sources.md for each.")

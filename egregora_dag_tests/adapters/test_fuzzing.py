@@ -6,6 +6,7 @@ import random
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -430,7 +431,7 @@ def _change(draw: st.DrawFn, document: Any) -> None:
     elif how == "double" and isinstance(parent, list):
         parent.append(value)
     else:
-        parent[key] = draw(_VALUES)
+        parent[key] = deepcopy(draw(_VALUES))
 
 
 def check_document(data: st.DataObject, name: str) -> None:

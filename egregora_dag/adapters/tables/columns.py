@@ -38,6 +38,8 @@ OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 # What an export of `messages` has besides, which is made anew when it is read.
 _MADE_ANEW: Final = ("source", "position")
 _MOST_SHOWN: Final = 30
+# A date, a clock, or seconds since 1970, which no column is named like but every message has.
+_TIME: Final = re.compile(r"\d[-/.:]\d|\d{9}")
 
 
 def chosen_columns(
@@ -70,7 +72,7 @@ def chosen_columns(
             found[column] = _best(path, column, candidates)
     if missing := [column for column in REQUIRED if column not in found]:
         told = "; its first line names none that is known"
-        if may_show or found:
+        if may_show or (found and not any(map(_TIME.search, names))):
             told = f"; its columns are {_shown(names)}" if names else ""
         raise ExportError(
             path,

@@ -269,7 +269,8 @@ class _Parquet:
     def names(self) -> list[str]:
         try:
             metadata = pq.read_metadata(self._file.path)
-        except (pa.ArrowException, OSError) as error:
+            names = list(metadata.schema.to_arrow_schema().names)
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise failure(self._file, error) from None
         if metadata.num_rows > max(_FEW_ROWS, self._file.path.stat().st_size):
             # Rows that are all alike take no room, and no two messages are.
@@ -278,7 +279,7 @@ class _Parquet:
                 f"holds {metadata.num_rows:,} rows in fewer bytes, which no chat does.",
                 "Look at it, and write the messages alone to a new file.",
             )
-        return list(metadata.schema.to_arrow_schema().names)
+        return names
 
     def load(self, scratch: DuckDBPyConnection, names: Sequence[str]) -> Loaded:
         all_names = self.names()
@@ -338,7 +339,7 @@ class _Arrow:
                 else:
                     ipc = pa.ipc.open_stream(source)
                     yield ipc.schema, iter(ipc)
-        except (pa.ArrowException, duckdb.Error, OSError) as error:
+        except (pa.ArrowException, duckdb.Error, OSError, UnicodeDecodeError) as error:
             raise failure(self._file, error) from None
 
 

@@ -110,9 +110,12 @@ WITH bodies AS ({bodies}), told AS (
   FROM bodies
 ), seen AS (
   SELECT *,
-    nullif(regexp_replace(coalesce(nullif(attached.file, ''), nullif(attached.usual, ''),
-      nullif(tagged.file, ''), nullif(tagged.usual, ''), ''), $all_marks, '', 'g'), '') AS file,
-    coalesce(nullif(omitted.word, ''), if(is_view_once, body, '')) AS word
+    CASE WHEN attached IS NOT NULL OR tagged IS NOT NULL
+      THEN nullif(regexp_replace(coalesce(nullif(attached.file, ''), nullif(attached.usual, ''),
+        nullif(tagged.file, ''), nullif(tagged.usual, ''), ''), $all_marks, '', 'g'), '') END
+      AS file,
+    CASE WHEN is_special THEN coalesce(nullif(omitted.word, ''), if(is_view_once, body, ''))
+      ELSE '' END AS word
   FROM told
 ), shown AS (
   SELECT * REPLACE (if(kind = 'system', NULL, author) AS author)
@@ -130,7 +133,7 @@ WITH bodies AS ({bodies}), told AS (
       OR starts_with(substr(body, 2), author || ' ')) THEN 'system'
     ELSE 'message' END AS kind FROM seen)
 ), typed AS (
-  SELECT *, lower(regexp_extract(file, '\\.([A-Za-z0-9]+)$', 1)) AS ending,
+  SELECT *, ends_with(lower(file), '.vcf') AS is_card,
     regexp_replace(CASE
       WHEN kind = 'media' THEN concat_ws(chr(10),
         nullif(coalesce(nullif(tagged.before, ''), omitted.before), ''),
@@ -140,21 +143,25 @@ WITH bodies AS ({bodies}), told AS (
       ELSE body END, $marks, '') AS content
   FROM shown
 ), kinds AS (
-  SELECT *, CASE WHEN kind = 'media' THEN ending = 'vcf' OR regexp_matches(word, $is_contact)
+  SELECT *, CASE WHEN kind = 'media' THEN coalesce(is_card, false) OR regexp_matches(word, $is_contact)
     ELSE false END AS is_contact
   FROM typed
 )
 SELECT $chat AS chat, line, local_time, author, content,
   CASE WHEN kind = 'media' THEN chr(1) || 'media' || chr(10) || content END AS identity,
   if(kind = 'media' AND is_contact, 'contact', kind) AS kind,
-  CASE WHEN kind = 'media' THEN coalesce(member, file) END AS media_path,
+  CASE WHEN kind = 'media' THEN file END AS media_path,
   CASE WHEN kind <> 'media' OR is_contact OR word = '' THEN NULL
     {types} END AS media_type,
   edited,
   CASE WHEN contains(body, chr(8296)) THEN list_concat(
     regexp_extract_all(body, $isolated, 1), regexp_extract_all(body, $named, 1)) END AS mentions,
   CASE WHEN kind = 'media' AND is_view_once THEN '{{"view_once": true}}'::JSON END AS extra
-FROM kinds LEFT JOIN media ON nfc_normalize(file) = media.base
+FROM kinds
+"""
+
+_MEMBERS: Final = """
+UPDATE parsed SET media_path = member FROM media WHERE nfc_normalize(media_path) = base
 """
 _TYPES: Final = "\n    ".join(
     f"WHEN regexp_matches(word, $is_{name}) THEN '{name}'"
@@ -176,8 +183,6 @@ def parse(scratch: DuckDBPyConnection, chat: str, media: Mapping[str, str]) -> N
     phrases = scratch.execute(
         _PLACEHOLDERS, {name: _PATTERNS[name] for name in ("all_marks", "placeholder")}
     ).fetchall()
-    files = {"base": list(media), "member": list(media.values())}
-    scratch.register("media", pa.table(files, pa.schema(dict.fromkeys(files, pa.string()))))
     scratch.execute(
         _PARSE.format(types=_TYPES, bodies=_BODIES),
         {
@@ -192,7 +197,12 @@ def parse(scratch: DuckDBPyConnection, chat: str, media: Mapping[str, str]) -> N
             "any_placeholder": bool(phrases),
         },
     )
+    if media:
+        files = {"base": list(media), "member": list(media.values())}
+        scratch.register("media", pa.table(files))
+        scratch.execute(_MEMBERS)
+        scratch.unregister("media")
     # They hold as much as the file: what is no longer needed makes room.
-    for name in ("dates", "clocks", "media"):
+    for name in ("dates", "clocks"):
         scratch.unregister(name)
     scratch.execute("DROP TABLE headers; DROP TABLE others")
