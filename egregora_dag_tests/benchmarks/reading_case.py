@@ -56,7 +56,8 @@ def written(path: Path) -> int:
 
 def _texts(count: int) -> list[tuple[int, str, str, datetime]]:
     start = datetime(2020, 1, 1, tzinfo=UTC)
-    words = "the train to the garden leaves at eight so bring bread and the green umbrella".split()
+    text = "the train to the garden leaves at eight so bring bread and the green umbrella"
+    words = text.split()
     return [
         (
             number,

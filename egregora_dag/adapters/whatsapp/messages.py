@@ -143,7 +143,8 @@ WITH bodies AS ({bodies}), told AS (
       ELSE body END, $marks, '') AS content
   FROM shown
 ), kinds AS (
-  SELECT *, CASE WHEN kind = 'media' THEN coalesce(is_card, false) OR regexp_matches(word, $is_contact)
+  SELECT *, CASE WHEN kind = 'media'
+    THEN coalesce(is_card, false) OR regexp_matches(word, $is_contact)
     ELSE false END AS is_contact
   FROM typed
 )
