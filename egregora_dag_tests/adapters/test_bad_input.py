@@ -306,7 +306,7 @@ def test_two_forms_of_a_header_in_one_file_are_refused_with_the_line(tmp_path: P
 def test_a_zip_that_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "chat.zip"
     path.write_bytes(random.Random(1).randbytes(9999))
-    refused(path, "no chat that is known")
+    refused(path, "no zip archive, though it is named like one")
 
 
 @pytest.mark.parametrize("name", ["whatsapp android", "signal export", "telegram", "discord json"])

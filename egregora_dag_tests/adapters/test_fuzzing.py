@@ -226,7 +226,7 @@ def test_each_line_of_a_text_is_accounted_for(source: str, data: st.DataObject) 
 
 @Long
 @pytest.mark.parametrize("source", _SOURCES)
-@settings(_PROFILE, max_examples=1000)
+@settings(_PROFILE, max_examples=300)
 @given(data=st.data())
 def test_each_line_of_very_many_texts_is_accounted_for(source: str, data: st.DataObject) -> None:
     check_lines(data, source)
@@ -455,7 +455,7 @@ def test_each_record_of_a_document_is_accounted_for(name: str, data: st.DataObje
 
 @Long
 @pytest.mark.parametrize("name", _WRITERS)
-@settings(_PROFILE, max_examples=1000)
+@settings(_PROFILE, max_examples=300)
 @given(data=st.data())
 def test_each_record_of_very_many_documents_is_accounted_for(
     name: str, data: st.DataObject
