@@ -29,7 +29,7 @@ def whatstk(path: Path) -> int:
     from whatstk import WhatsAppChat  # noqa: PLC0415
 
     started = time.perf_counter()
-    rows = len(WhatsAppChat.from_source(filepath=str(path), hformat=_HEADER).df)
+    rows = len(WhatsAppChat.from_source(str(path), hformat=_HEADER, max_size=None).df)
     report(time.perf_counter() - started, peak_megabytes())
     return rows
 

@@ -75,17 +75,20 @@ FROM headers WHERE strlen(said) < 200 AND contains(said, '<')
 GROUP BY phrase HAVING count(*) >= 3
 """
 
-# Continuation lines are joined only for the messages that have any.
+# Only the messages that have continuation lines are touched.
+_TAILS: Final = """
+UPDATE headers SET said = said || chr(10) || tail FROM (
+  SELECT start, string_agg(text, chr(10) ORDER BY line) AS tail FROM others
+  WHERE text IS NOT NULL GROUP BY start
+) WHERE line = start
+"""
+
 _BODIES: Final = """
 SELECT line, dates.means + clocks.means AS local_time,
   if(place > 0, name || ': ' || $seconds[place], name) AS name,
-  if(place > 0, substr(said, length($seconds[place]) + 3), said) || coalesce(chr(10) || tail, '')
-    AS body
+  if(place > 0, substr(said, length($seconds[place]) + 3), said) AS body
 FROM (SELECT *, if($any_names, list_position($names, name), 0) AS place FROM headers)
 JOIN dates USING (date) JOIN clocks USING (clock)
-LEFT JOIN (
-  SELECT start AS line, string_agg(text, chr(10) ORDER BY line) AS tail FROM others GROUP BY start
-) USING (line)
 """
 
 # Every pattern stands here once, as each costs time to compile; CASE, unlike AND, does not match
@@ -184,6 +187,7 @@ def parse(scratch: DuckDBPyConnection, chat: str, media: Mapping[str, str]) -> N
     phrases = scratch.execute(
         _PLACEHOLDERS, {name: _PATTERNS[name] for name in ("all_marks", "placeholder")}
     ).fetchall()
+    scratch.execute(_TAILS)
     scratch.execute(
         _PARSE.format(types=_TYPES, bodies=_BODIES),
         {
