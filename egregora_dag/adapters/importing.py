@@ -65,7 +65,7 @@ _ESSENCE = """coalesce(native_id, clock || chr(31) || coalesce(author, '') || ch
 _PLACES = """
 CREATE OR REPLACE TEMP TABLE places AS
 WITH chosen AS ({chosen})
-SELECT row, row_number() OVER (ORDER BY chat, line) - 1 AS position,
+SELECT row, row_number() OVER (ORDER BY {order}) - 1 AS position,
   CASE WHEN native_id IS NULL THEN hash(clock, coalesce(author, ''), coalesce(identity, content))
     ELSE hash(native_id) END AS essence
 FROM chosen
@@ -283,7 +283,8 @@ def import_chat(
     which = {"chat": chat, "several": chat is None and len(parsed.lines) > 1}
     pseudonyms = hiding.hide(scratch, privacy, chosen, which, known) if privacy.is_on else {}
     key = (privacy.id_key,) if privacy.is_on else ()
-    scratch.execute(_PLACES.format(chosen=chosen), which)
+    order = "chat, line" if which["several"] else "line"
+    scratch.execute(_PLACES.format(chosen=chosen, order=order), which)
     scratch.execute(
         _IMPORT.format(chosen=chosen, keyed=keyed, **hiding.columns(privacy)),
         {

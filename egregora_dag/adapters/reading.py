@@ -95,10 +95,10 @@ def _read(
             if len(chats) > 1:
                 verb = "INSERT INTO everything" if number else "CREATE TABLE everything AS"
                 scratch.execute(f"{verb} FROM imported")
-        table = "everything" if len(chats) > 1 else "imported"
         columns = ", ".join(f'"{name}"' for name in MESSAGES_SCHEMA)
-        reader = scratch.execute(
-            f"SELECT {columns} FROM {table} ORDER BY thread_id, position"  # noqa: S608
-        ).to_arrow_reader(_BATCH)
+        rows = "everything ORDER BY thread_id, position"
+        if len(chats) == 1:
+            rows = "imported ORDER BY position"
+        reader = scratch.execute(f"SELECT {columns} FROM {rows}").to_arrow_reader(_BATCH)  # noqa: S608
         yield reader.schema
         yield from reader
