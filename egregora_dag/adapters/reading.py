@@ -1,9 +1,12 @@
 """An export read by itself, without a database: as rows, or as an account of what it holds."""
 
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
+from duckdb import DuckDBPyConnection
 
 from egregora_dag.adapters.files import ExportFile
 from egregora_dag.adapters.importing import (
@@ -18,7 +21,10 @@ from egregora_dag.adapters.protocol import Adapter, Reading
 from egregora_dag.adapters.registry import adapter_for
 from egregora_dag.database.schemas import MESSAGES_SCHEMA
 
-_BATCH = 50_000
+_BATCH: Final = 50_000
+_STRETCH: Final = 250_000
+_COLUMNS: Final = ", ".join(f'"{name}"' for name in MESSAGES_SCHEMA)
+_ROWS: Final = f"SELECT {_COLUMNS} FROM imported WHERE position BETWEEN ? AND ? ORDER BY position"  # noqa: S608
 
 
 def read_export(
@@ -81,7 +87,7 @@ def _read(
             if thread
             else {chat: thread_key(title) for chat, title in adapter.threads(file).items()}
         )
-        for number, (chat, key) in enumerate(chats.items()):
+        for number, (chat, key) in enumerate(sorted(chats.items(), key=itemgetter(1))):
             import_chat(
                 scratch,
                 file,
@@ -92,13 +98,20 @@ def _read(
                 timezone=timezone,
                 privacy=privacy,
             )
-            if len(chats) > 1:
-                verb = "INSERT INTO everything" if number else "CREATE TABLE everything AS"
-                scratch.execute(f"{verb} FROM imported")
-        columns = ", ".join(f'"{name}"' for name in MESSAGES_SCHEMA)
-        rows = "everything ORDER BY thread_id, position"
-        if len(chats) == 1:
-            rows = "imported ORDER BY position"
-        reader = scratch.execute(f"SELECT {columns} FROM {rows}").to_arrow_reader(_BATCH)  # noqa: S608
-        yield reader.schema
-        yield from reader
+            if number == 0:
+                yield scratch.execute(_ROWS, [-1, -1]).to_arrow_reader().schema
+            if len(chats) == 1:
+                # As large as the file: make room.
+                scratch.execute("DROP TABLE parsed")
+            yield from _in_order(scratch)
+
+
+def _in_order(scratch: DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
+    """The rows of `imported` by position.
+
+    They lie nearly so, and DuckDB knows the least and the greatest position of each group of rows:
+    stretch by stretch is faster than sorting all, and needs little memory.
+    """
+    [count] = scratch.execute("SELECT count(*) FROM imported").fetchone() or (0,)
+    for start in range(0, count, _STRETCH):
+        yield from scratch.execute(_ROWS, [start, start + _STRETCH - 1]).to_arrow_reader(_BATCH)
