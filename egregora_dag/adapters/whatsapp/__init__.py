@@ -17,12 +17,13 @@ from egregora_dag.adapters.lines import load_lines
 from egregora_dag.adapters.protocol import DateOrder, Parsed, Reading
 from egregora_dag.adapters.whatsapp import headers, messages, words
 
-_SAMPLE: Final = 5_000
-_FIRST_LINES: Final = 1_000
+_SAMPLE: Final = 2_000
+_FIRST_LINES: Final = 500
 _LONGEST_HEADER: Final = 200
 # The chat's own text is among the likeliest; the others were sent in it.
 _MOST_TEXTS: Final = 20
-_MOST_DATES: Final = 500_000
+# Of more changes of the date than make eight years, some of all tell as much.
+_MOST_DATES: Final = 3_000
 
 # A name ends at the first colon, unless quotation marks before it say that the application tells of
 # something that holds one.
@@ -41,6 +42,15 @@ FROM (
         FROM lines WHERE regexp_matches(text, $header)
       )))
 )
+"""
+
+_DATES: Final = """
+WITH changed AS (
+  SELECT line, date FROM headers QUALIFY date IS DISTINCT FROM lag(date) OVER (ORDER BY line)
+), numbered AS (
+  SELECT *, count(*) OVER () AS dates, row_number() OVER (ORDER BY line) AS place FROM changed
+)
+SELECT date FROM numbered WHERE place % greatest(dates // ?, 1) = 0 ORDER BY line
 """
 
 # Lines without a header of their own, next to each other: they go on the line above the first.
@@ -193,11 +203,7 @@ def _date_order(
     file: ExportFile, scratch: DuckDBPyConnection, day_first: bool | None
 ) -> tuple[Order, DateOrder]:
     """How dates are written, found from all of them."""
-    changes = scratch.execute(
-        "SELECT date FROM headers QUALIFY date IS DISTINCT FROM lag(date) OVER (ORDER BY line) "
-        "ORDER BY line LIMIT ?",
-        [_MOST_DATES],
-    ).fetchall()
+    changes = scratch.execute(_DATES, [_MOST_DATES]).fetchall()
     found = order_of((headers.written_date(date) for (date,) in changes), day_first)
     if found is None:
         raise ExportError(
