@@ -17,6 +17,7 @@ from egregora_dag.adapters import (
     adapter_for,
     checked_timezone,
     thread_key,
+    threads_of,
 )
 from egregora_dag.database.threads import Thread, all_threads, save_thread
 
@@ -58,7 +59,7 @@ def placements(
     """
     file = ExportFile.open(path)
     adapter = adapter_for(file, reading.source if reading else None)
-    titles = [title] if title else list(adapter.threads(file).values())
+    titles = [title] if title else list(threads_of(adapter, file).values())
     return [Placement(file, thread_key(name), name, adapter.source) for name in titles]
 
 

@@ -12,6 +12,7 @@ from egregora_dag.adapters.importing import (
     parse_file,
     scratch_database,
     thread_key,
+    threads_of,
 )
 from egregora_dag.adapters.inspecting import Inspection, inspect_export
 from egregora_dag.adapters.privacy import Privacy, masked_texts
@@ -43,4 +44,5 @@ __all__ = [
     "read_export",
     "scratch_database",
     "thread_key",
+    "threads_of",
 ]

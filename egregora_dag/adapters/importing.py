@@ -195,6 +195,30 @@ def thread_key(title: str) -> str:
     return key or f"chat-{make_id('thread', title).hex[:8]}"
 
 
+def threads_of(adapter: Adapter, file: ExportFile) -> dict[str, str]:
+    """The chats in a file: name within the file → title, each of which makes a key of its own.
+
+    Args:
+        adapter: The file's source.
+        file: The export.
+
+    Returns:
+        The titles; one whose key another chat has already gets a code added, made from its name.
+
+    Raises:
+        ExportError: The file as a whole cannot be read.
+    """
+    titles: dict[str, str] = {}
+    taken: set[str] = set()
+    for name, title in adapter.threads(file).items():
+        code = make_id("chat", name).hex[:8]
+        titles[name] = (
+            f"{title[: _LONGEST_KEY - 20]} {code}" if thread_key(title) in taken else title
+        )
+        taken.add(thread_key(titles[name]))
+    return titles
+
+
 def parse_file(
     scratch: DuckDBPyConnection, file: ExportFile, adapter: Adapter, reading: Reading
 ) -> Parsed:
@@ -410,7 +434,7 @@ class Importer:
         if self._file is None or self._key != key:
             self.forget()
             adapter = adapter_for(file, reading.source, remembered=True)
-            titles = adapter.threads(file)
+            titles = threads_of(adapter, file)
             there = _tables(self._scratch)
             parsed = parse_file(self._scratch, file, adapter, reading)
             self._made = _tables(self._scratch) - there

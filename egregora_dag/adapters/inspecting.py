@@ -13,6 +13,7 @@ from egregora_dag.adapters.importing import (
     parse_file,
     scratch_database,
     thread_key,
+    threads_of,
 )
 from egregora_dag.adapters.protocol import DateOrder, Reading
 from egregora_dag.adapters.registry import adapter_for
@@ -136,7 +137,7 @@ def inspect_export(
     with scratch_database() as scratch:
         reading = Reading(source, day_first, columns or {})
         parsed = parse_file(scratch, file, adapter, reading)
-        for name, title in adapter.threads(file).items():
+        for name, title in threads_of(adapter, file).items():
             key = thread_key(title)
             imported = import_chat(
                 scratch,

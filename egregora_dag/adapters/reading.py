@@ -15,6 +15,7 @@ from egregora_dag.adapters.importing import (
     parse_file,
     scratch_database,
     thread_key,
+    threads_of,
 )
 from egregora_dag.adapters.privacy import Privacy
 from egregora_dag.adapters.protocol import Adapter, Reading
@@ -85,7 +86,7 @@ def _read(
         chats = (
             {None: thread}
             if thread
-            else {chat: thread_key(title) for chat, title in adapter.threads(file).items()}
+            else {chat: thread_key(title) for chat, title in threads_of(adapter, file).items()}
         )
         for number, (chat, key) in enumerate(sorted(chats.items(), key=itemgetter(1))):
             import_chat(

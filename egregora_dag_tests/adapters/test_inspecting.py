@@ -106,6 +106,18 @@ def test_a_file_of_many_chats_is_told_chat_by_chat(tmp_path: Path) -> None:
     assert "rejected of b" in shown.output
 
 
+def test_chats_whose_titles_make_one_key_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "both.csv"
+    rows = ("2025-01-01 10:00,Trip,Ada,hello", "2025-01-01 10:00,trip!,Bo,hi")
+    path.write_text("timestamp,thread_id,author,content\n" + "\n".join(rows) + "\n", "utf-8")
+    rows_read = read_export(path).read_all().to_pylist()
+    assert [row["position"] for row in rows_read] == [0, 0]
+    first, second = (chat.thread_id for chat in inspect_export(path).threads)
+    assert {row["thread_id"] for row in rows_read} == {first, second}
+    assert first == "trip"
+    assert second.startswith("trip-")
+
+
 def test_another_package_can_add_a_source(tmp_path: Path) -> None:
     module = """
         from egregora_dag.adapters import Parsed
