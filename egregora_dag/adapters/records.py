@@ -92,7 +92,9 @@ class RecordLoader:
         for number, texts in ahead(document.records()):
             if len(texts) >= _ROWS_AT_ONCE and texts.nbytes < len(texts) * _SHORTEST_RECORD:
                 # Each takes as much memory as a message does.
-                raise document.error("its records are too short for messages.", "Look at the file")
+                raise document.error(
+                    "its records are too short for messages.", "Look there, or export it again"
+                )
             self._append(str(number) if chat is None else chat, texts)
         return document.rest()
 
@@ -150,7 +152,9 @@ class _Document:
                 yield number, texts
             rest = block[self._used :]
             if len(rest) > LONGEST_RECORD:
-                raise self.error("a record is longer than any message.", "Look at the file")
+                raise self.error(
+                    "a record is longer than any message.", "Look there, or export it again"
+                )
             data = self._file.read(_BLOCK)
         if self._depth > 0 or self._array is not None:
             raise self.error("the JSON ends in the middle.", "Export or copy it again")

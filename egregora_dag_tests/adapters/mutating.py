@@ -107,7 +107,9 @@ def _break_member(path: Path, chance: random.Random, others: Sequence[bytes]) ->
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             fate = chance.random() if name in victims else 1.0
-            shown = chance.choice((f"../{name}", f"x/{name}", f"{name}.bak", "a.zip", "é"))
+            shown = chance.choice(
+                (f"../{name}", f"x/{name}", f"{name}.bak", f"{name}.zip", f"é{name}")
+            )
             archive.writestr(
                 zipfile.ZipInfo(shown if fate < 0.2 else name),
                 _changed(content, chance, others) if 0.2 <= fate < 1 else content,
