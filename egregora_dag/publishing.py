@@ -27,7 +27,7 @@ from egregora_dag.database.writing import write_rows
 from egregora_dag.people import people_of, signatures_of_authors
 from egregora_dag.postings import postings_of
 from egregora_dag.resources import Warehouse
-from egregora_dag.writers import Draft, Message, Posted, Window, Writer
+from egregora_dag.writers import Document, Message, Posted, Window, Writer
 
 # Messages read at a time, and seconds of writing after which the results are stored.
 _CHUNK: Final = 20_000
@@ -174,7 +174,7 @@ def _known_signatures(warehouse: Warehouse, thread: Thread) -> set[str]:
 
 def _written(
     warehouse: Warehouse, thread: Thread, writer: Writer, missing: Sequence[_Work]
-) -> Iterator[tuple[_Work, list[Draft], float]]:
+) -> Iterator[tuple[_Work, list[Document], float]]:
     """Each work with what the writer made of it and how many seconds that took."""
     windows = [work for work in missing if work.window is not None]
     for work, window in _contents(warehouse, thread, windows):
@@ -260,7 +260,7 @@ def _messages(
     return list(zip(instants, messages, strict=True))
 
 
-def _journal(window: Window, writer: Writer, posts: Sequence[Draft]) -> Draft:
+def _journal(window: Window, writer: Writer, posts: Sequence[Document]) -> Document:
     """What was read and what came of it; the same for every run."""
     first, last = window.messages[0].time, window.messages[-1].time
     authors = defaultdict[str, int](int)
@@ -273,7 +273,7 @@ def _journal(window: Window, writer: Writer, posts: Sequence[Draft]) -> Draft:
     links = sum(len(message.urls) for message in window.messages)
     span = f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
     told = f"{len(posts)} post{'' if len(posts) == 1 else 's'}" if posts else "nothing to tell"
-    return Draft(
+    return Document(
         doc_type="journal",
         title=f"Window {window.index}: {span}",
         summary=f"{count} messages by {len(ordered)} people, {span}; {told}.",
@@ -306,9 +306,8 @@ class _Keeper:
         self._rows: list[dict[str, Any]] = []
         self._since = time.monotonic()
 
-    def add(self, work: _Work, drafts: Iterable[Draft], seconds: float) -> None:
+    def add(self, work: _Work, documents: Iterable[Document], seconds: float) -> None:
         now = dt.datetime.now(dt.UTC)
-        usage = {"input_tokens": 0, "output_tokens": 0, "requests": 0, "cost_usd": 0.0}
         self._rows += [
             {
                 "signature": work.signature,
@@ -316,16 +315,16 @@ class _Keeper:
                 "thread_id": self._thread.thread_id,
                 "window_id": work.window and work.window["window_id"],
                 "subject": work.subject,
-                "doc_type": draft.doc_type,
+                "doc_type": document.doc_type,
                 "writer": self._writer.name,
                 "model": self._writer.model,
-                "output": json.dumps(asdict(draft), ensure_ascii=False, default=str),
-                "usage": {**usage, "seconds": seconds if item == 0 else 0.0},
+                "output": _output(document),
+                "usage": {**asdict(document.usage), "seconds": seconds if item == 0 else 0.0},
                 "error": None,
                 "run_id": self._run_id,
                 "created_at": now,
             }
-            for item, draft in enumerate(drafts)
+            for item, document in enumerate(documents)
         ]
         if time.monotonic() - self._since > _SECONDS:
             self.store()
@@ -341,6 +340,13 @@ class _Keeper:
                 )
                 write_rows(connection, GENERATIONS, rows)
         self._rows, self._since = [], time.monotonic()
+
+
+def _output(document: Document) -> str:
+    """A document as it is kept, without what it took: that differs between runs."""
+    kept = asdict(document)
+    del kept["usage"]
+    return json.dumps(kept, ensure_ascii=False, default=str)
 
 
 def _documents(
@@ -383,7 +389,7 @@ def _current(
 def _document(
     thread: Thread, work: _Work, row: Mapping[str, Any], statuses: Mapping[str, str]
 ) -> dict[str, Any]:
-    draft = json.loads(row["output"])
+    document = json.loads(row["output"])
     # Several posts about one window are told apart by their number.
     parts = (work.key,) if row["item"] <= 1 else (work.key, row["item"])
     document_id = str(make_id("document", row["doc_type"], thread.thread_id, *parts))
@@ -394,9 +400,9 @@ def _document(
         "thread_id": thread.thread_id,
         "window_id": work.window and work.window["window_id"],
         "subject": work.subject,
-        "slug": f"{slug_of(draft['title'])}-{document_id[:8]}",
-        **{name: draft[name] for name in ("title", "summary", "content", "authors", "tags")},
-        "date": dt.date.fromisoformat(draft["date"]),
+        "slug": f"{slug_of(document['title'])}-{document_id[:8]}",
+        **{name: document[name] for name in ("title", "summary", "content", "authors", "tags")},
+        "date": dt.date.fromisoformat(document["date"]),
         "status": status if status in _KEPT_STATUSES else "published",
         "writer": row["writer"],
         "model": row["model"],

@@ -4,17 +4,18 @@ from typing import Any, Final
 
 from egregora_dag.registry import Registry, SettingError, UnknownNameError
 from egregora_dag.writers.offline import OfflineWriter
-from egregora_dag.writers.protocol import Draft, Message, Person, Posted, Window, Writer
+from egregora_dag.writers.protocol import Document, Message, Person, Posted, Usage, Window, Writer
 
 __all__ = [
     "WRITERS",
-    "Draft",
+    "Document",
     "Message",
     "OfflineWriter",
     "Person",
     "Posted",
     "SettingError",
     "UnknownNameError",
+    "Usage",
     "Window",
     "Writer",
     "get_writer",

@@ -13,7 +13,7 @@ from egregora_dag.registry import SettingError
 from egregora_dag.writers import postings, profiles
 from egregora_dag.writers.choosing import moments
 from egregora_dag.writers.markdown import plain
-from egregora_dag.writers.protocol import Draft, Person, Posted, Window
+from egregora_dag.writers.protocol import Document, Person, Posted, Window
 from egregora_dag.writers.reading import read
 from egregora_dag.writers.sections import content
 from egregora_dag.writers.summaries import title_and_summary
@@ -51,7 +51,7 @@ class OfflineWriter:
         """Version and settings, which alone decide what is written."""
         return f"offline-{VERSION}-{self.min_messages}-{self.max_quotes}"
 
-    def write(self, window: Window) -> list[Draft]:
+    def write(self, window: Window) -> list[Document]:
         """The post about a window.
 
         Args:
@@ -65,7 +65,7 @@ class OfflineWriter:
             return []
         title, summary = title_and_summary(reading)
         return [
-            Draft(
+            Document(
                 doc_type="post",
                 title=title,
                 summary=summary,
@@ -76,7 +76,7 @@ class OfflineWriter:
             )
         ]
 
-    def profile(self, person: Person) -> Draft:
+    def profile(self, person: Person) -> Document:
         """The profile of a person.
 
         Args:
@@ -85,7 +85,7 @@ class OfflineWriter:
         Returns:
             Their profile, under their name.
         """
-        return Draft(
+        return Document(
             doc_type="profile",
             title=plain(person.author),
             summary=profiles.summary(person),
@@ -96,7 +96,7 @@ class OfflineWriter:
             subject=person.author,
         )
 
-    def enrich(self, posted: Posted) -> Draft:
+    def enrich(self, posted: Posted) -> Document:
         """What the chat says of a link or a file.
 
         Args:
@@ -105,7 +105,7 @@ class OfflineWriter:
         Returns:
             An enrichment, or a media document, under its name.
         """
-        return Draft(
+        return Document(
             doc_type=posted.doc_type,
             title=postings.title(posted),
             summary=postings.summary(posted),

@@ -113,7 +113,24 @@ class Posted:
 
 
 @dataclass(frozen=True)
-class Draft:
+class Usage:
+    """What it took to write something, beside the time.
+
+    Attributes:
+        input_tokens: Tokens that a model read.
+        output_tokens: Tokens that it wrote.
+        requests: Requests made to it, those that failed among them.
+        cost_usd: What they cost, US dollars.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    requests: int = 0
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True)
+class Document:
     """A document as its writer leaves it; where and under what id it is kept, the pipeline says.
 
     Attributes:
@@ -125,6 +142,7 @@ class Draft:
         tags: What it is about, in single words, most telling first.
         date: The day it is about.
         subject: Whom or what it is about, when not a window.
+        usage: What writing it took; of several out of one request, the first bears all of it.
     """
 
     doc_type: str
@@ -135,6 +153,7 @@ class Draft:
     tags: tuple[str, ...]
     date: dt.date
     subject: str | None = None
+    usage: Usage = Usage()
 
 
 class Writer(Protocol):
@@ -152,11 +171,11 @@ class Writer(Protocol):
     def fingerprint(self) -> str:
         """Changes whenever the same window would be written about differently."""
 
-    def write(self, window: Window) -> list[Draft]:
+    def write(self, window: Window) -> list[Document]:
         """The posts about a window; none when there is nothing to tell."""
 
-    def profile(self, person: Person) -> Draft:
+    def profile(self, person: Person) -> Document:
         """The profile of a person."""
 
-    def enrich(self, posted: Posted) -> Draft:
+    def enrich(self, posted: Posted) -> Document:
         """What is known of a link or a file."""

@@ -9,7 +9,7 @@ import pytest
 
 from egregora_dag.writers import (
     WRITERS,
-    Draft,
+    Document,
     OfflineWriter,
     Person,
     SettingError,
@@ -24,13 +24,13 @@ from egregora_dag_tests.writers.chats import ROOF, START, chat, message, window
 ARABIC = "هل جاركم أبو سامي ما زال يبيع صناديق الخشب القديمة في السوق؟"
 
 
-def post(of: Window, **settings: int) -> Draft:
-    (draft,) = OfflineWriter(**settings).write(of)
-    return draft
+def post(of: Window, **settings: int) -> Document:
+    (document,) = OfflineWriter(**settings).write(of)
+    return document
 
 
-def quotes(draft: Draft) -> list[str]:
-    return re.findall(r"^> ([^—].*)$", draft.content, re.MULTILINE)
+def quotes(document: Document) -> list[str]:
+    return re.findall(r"^> ([^—].*)$", document.content, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,10 @@ def test_the_smallest_window_with_a_post_is_a_setting() -> None:
 
 
 def test_a_post_names_its_day_and_its_people_most_active_first() -> None:
-    draft = post(ROOF)
-    assert draft.doc_type == "post"
-    assert draft.date == dt.date(2025, 2, 4)
-    assert draft.authors == ("João", "Mara", "Dougie", "Layla 🌻", "Priya Nair", "Ted Hollis")
+    document = post(ROOF)
+    assert document.doc_type == "post"
+    assert document.date == dt.date(2025, 2, 4)
+    assert document.authors == ("João", "Mara", "Dougie", "Layla 🌻", "Priya Nair", "Ted Hollis")
 
 
 def test_a_title_is_a_phrase_of_the_chat_without_trailing_punctuation() -> None:
@@ -76,9 +76,9 @@ def test_a_summary_says_who_talked_about_what_and_how_it_ended() -> None:
 
 
 def test_every_quote_is_credited_to_the_one_who_wrote_it() -> None:
-    draft = post(ROOF)
+    document = post(ROOF)
     wrote = {(m.content, m.author, f"{m.time:%H:%M}") for m in ROOF.messages}
-    shown = re.sub(r"<(https?://[^>]+)>", r"\1", draft.content).replace("\\", "")
+    shown = re.sub(r"<(https?://[^>]+)>", r"\1", document.content).replace("\\", "")
     found = re.findall(r"> (.+)\n>\n> — (.+?), (\d\d:\d\d)", shown)
     assert len(found) >= 3
     assert wrote.issuperset(found)
@@ -176,13 +176,13 @@ def test_hostile_names_and_messages_stay_inert_in_every_field() -> None:
     ]
     names = ["<img src=x>", "[Bob](javascript:x)", "Ann"]
     bad = chat(*((names[at % 3], text) for at, text in enumerate(hostile * 2)))
-    draft = post(bad, max_quotes=20)
-    for field in (draft.title, draft.summary):
+    document = post(bad, max_quotes=20)
+    for field in (document.title, document.summary):
         assert not set("<>`\n") & set(field)
         assert "](" not in field
-    assert re.sub(r"<https?://[^\s<>]+>", "", draft.content).count("<") == 0
-    assert not re.search(r"(?<!\\)\](?:\(|\[)", draft.content)
-    assert all(line.startswith("## ") for line in draft.content.splitlines() if line[:1] == "#")
+    assert re.sub(r"<https?://[^\s<>]+>", "", document.content).count("<") == 0
+    assert not re.search(r"(?<!\\)\](?:\(|\[)", document.content)
+    assert all(line.startswith("## ") for line in document.content.splitlines() if line[:1] == "#")
 
 
 def test_right_to_left_text_is_kept_whole() -> None:
@@ -193,10 +193,10 @@ def test_right_to_left_text_is_kept_whole() -> None:
         ("Layla", "البيت الزجاجي يحتاج إلى صناديق كثيرة"),
         ("يوسف", "سأذهب إلى السوق يوم الجمعة صباحا"),
     )
-    draft = post(arabic)
-    assert draft.title == ARABIC
-    assert ARABIC in draft.content
-    assert draft.tags
+    document = post(arabic)
+    assert document.title == ARABIC
+    assert ARABIC in document.content
+    assert document.tags
 
 
 @pytest.mark.parametrize(
@@ -209,9 +209,9 @@ def test_right_to_left_text_is_kept_whole() -> None:
     ids=["Hindi", "Japanese", "Russian"],
 )
 def test_any_script_gets_a_post(text: str) -> None:
-    draft = post(chat(*((name, text) for name in "ABABAB")))
-    assert draft.tags
-    assert text in draft.content
+    document = post(chat(*((name, text) for name in "ABABAB")))
+    assert document.tags
+    assert text in document.content
 
 
 def test_a_title_keeps_the_vowel_sign_that_it_ends_with() -> None:
@@ -275,14 +275,14 @@ def person(**changes: object) -> Person:
 
 
 def test_a_profile_tells_when_what_and_whom() -> None:
-    draft = OfflineWriter().profile(person())
-    assert (draft.doc_type, draft.title, draft.subject) == ("profile", "João", "João")
-    assert draft.authors == ("João",)
-    assert draft.tags == ("glass", "rafters", "wood")
-    assert "João wrote 40 of the 160 messages in Fig Lane Allotments" in draft.summary
-    assert "`▁▁▁▁▁▁▁▁▁▂█▅▁▁▁▁▁▁▁▁▁▁▁▁` from 0 to 23 o'clock; busiest from 10:00" in draft.content
-    assert "12 days, 1 file, 2 links." in draft.content
-    assert "> The wood is \\*better\\* than I feared" in draft.content
+    document = OfflineWriter().profile(person())
+    assert (document.doc_type, document.title, document.subject) == ("profile", "João", "João")
+    assert document.authors == ("João",)
+    assert document.tags == ("glass", "rafters", "wood")
+    assert "João wrote 40 of the 160 messages in Fig Lane Allotments" in document.summary
+    assert "`▁▁▁▁▁▁▁▁▁▂█▅▁▁▁▁▁▁▁▁▁▁▁▁` from 0 to 23 o'clock; busiest from 10:00" in document.content
+    assert "12 days, 1 file, 2 links." in document.content
+    assert "> The wood is \\*better\\* than I feared" in document.content
 
 
 def test_a_profile_of_someone_silent_leaves_sections_out() -> None:
