@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import Final
 
 from egregora_dag.writers import stopwords
+from egregora_dag.writers.languages import Language, language_of
 from egregora_dag.writers.lines import Line, activity, called, link, read_lines
 from egregora_dag.writers.protocol import Window
 from egregora_dag.writers.weighing import Words, weigh
@@ -19,6 +21,7 @@ class Reading:
 
     Attributes:
         window: The window.
+        language: What it is written in, mostly.
         lines: Its messages with words, in order.
         ranked: The same, the one that matters most first; of equals the earlier.
         addressed: Whether people name whom they answer, as on IRC.
@@ -30,6 +33,7 @@ class Reading:
     """
 
     window: Window
+    language: Language
     lines: list[Line]
     ranked: list[Line]
     addressed: bool
@@ -60,20 +64,22 @@ def read(window: Window, least: int) -> Reading | None:
     link(lines, addressed)
     words = Words(lines)
     weigh(lines, words.weights)
+    language = language_of(chain.from_iterable(line.tokens for line in lines))
     return Reading(
         window=window,
+        language=language,
         lines=lines,
         ranked=sorted(lines, key=attrgetter("score"), reverse=True),
         addressed=addressed,
         words=words,
         topics=words.topics(),
-        decisions=_decisions(lines, addressed),
+        decisions=_decisions(lines, addressed, language),
         activity=authors,
         called=names,
     )
 
 
-def _decisions(lines: Sequence[Line], addressed: bool) -> list[Line]:
+def _decisions(lines: Sequence[Line], addressed: bool, language: Language) -> list[Line]:
     """Lines that state a decision, or that others agreed to one after another."""
     votes: dict[int, set[str]] = {}
     proposal: Line | None = None
@@ -84,14 +90,8 @@ def _decisions(lines: Sequence[Line], addressed: bool) -> list[Line]:
                 votes.setdefault(proposal.index, set()).add(line.author)
         elif len(line.terms) > 2:
             proposal = line
-        if len(line.terms) > 2 and _decides(line):
+        if len(line.terms) > 2 and language.decides(line.text, line.tokens):
             stated.add(line.index)
     # Two who say yes answer a question; to agree to a statement takes three.
     voted = {at for at, who in votes.items() if len(who) + lines[at].asks > 2 and not addressed}
     return [lines[at] for at in sorted(stated | voted)]
-
-
-def _decides(line: Line) -> bool:
-    if stopwords.DECISION_TRIGGERS.isdisjoint(line.tokens):
-        return False
-    return stopwords.DECISION_CUES.search(line.text.lower()) is not None

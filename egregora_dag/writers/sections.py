@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from egregora_dag.writers import tokens
+from egregora_dag.writers.languages import Language
 from egregora_dag.writers.lines import QUESTION_MARKS, Line, body, unaddressed
 from egregora_dag.writers.markdown import escape, urls, without_urls
 from egregora_dag.writers.phrases import clip, telling, trim
 from egregora_dag.writers.protocol import Message
 from egregora_dag.writers.reading import Reading
-from egregora_dag.writers.summaries import capital
 
 _OUTCOMES: Final = 4
 _QUESTIONS: Final = 3
@@ -31,19 +31,21 @@ def content(reading: Reading, moments: Sequence[Line]) -> str:
     outcomes = reading.decisions[-_OUTCOMES:]
     shown = {line.index for line in (*moments, *outcomes)}
     sections = (
-        ("Moments", [_blockquote(reading, line) for line in moments], "\n\n"),
-        ("Decided", [_blockquote(reading, line) for line in outcomes], "\n\n"),
-        ("Open questions", _open_questions(reading, shown), "\n"),
-        ("Links", _links(reading), "\n"),
-        ("Media", _media(reading), "\n"),
-        ("People", [_people(reading)], "\n"),
+        ("moments", [_blockquote(reading, line) for line in moments], "\n\n"),
+        ("decided", [_blockquote(reading, line) for line in outcomes], "\n\n"),
+        ("open_questions", _open_questions(reading, shown), "\n"),
+        ("links", _links(reading), "\n"),
+        ("media", _media(reading), "\n"),
+        ("people", [_people(reading)], "\n"),
     )
-    parts = [f"## {name}\n\n{mark.join(items)}" for name, items, mark in sections if items]
+    headings = reading.language.headings
+    parts = [f"## {headings[key]}\n\n{mark.join(items)}" for key, items, mark in sections if items]
     return "\n\n".join(parts) + "\n"
 
 
 def _blockquote(reading: Reading, line: Line) -> str:
-    to = f", to {escape(line.to)}" if line.to else ""
+    language = reading.language
+    to = f", {language.say('to', who=language.isolated(escape(line.to)))}" if line.to else ""
     return f"> {escape(clip(line.text, 600))}\n>\n> — {_credit(reading, line.message)}{to}"
 
 
@@ -52,7 +54,8 @@ def _credit(reading: Reading, message: Message) -> str:
     messages = reading.window.messages
     time = message.time.isoformat(" ", "minutes")[:16]
     one_day = messages[0].time.date() == messages[-1].time.date()
-    return f"{escape(message.author or '')}, {time[11:] if one_day else time}"
+    author = reading.language.isolated(escape(message.author or ""))
+    return f"{author}, {time[11:] if one_day else time}"
 
 
 def _open_questions(reading: Reading, shown: set[int]) -> list[str]:
@@ -62,10 +65,12 @@ def _open_questions(reading: Reading, shown: set[int]) -> list[str]:
     found = [line for line in telling_ones if line.index not in shown and _is_open(reading, line)]
     if not found:
         return []
+    isolated = reading.language.isolated
     asked = {term for line in reading.lines if line.asks and line.answer for term in line.terms}
     best = [line for line in found if not asked.issuperset(line.terms)][:_QUESTIONS]
     return [
-        f"- {escape(telling(line, reading.words.weights, 300))} ({_credit(reading, line.message)})"
+        f"- {isolated(escape(telling(line, reading.words.weights, 300)))} "
+        f"({_credit(reading, line.message)})"
         for line in sorted(best, key=lambda line: line.index)
     ]
 
@@ -89,11 +94,12 @@ def _links(reading: Reading) -> list[str]:
         if all(url in found for url in linked):
             continue
         said = trim(without_urls(text))
-        words = f"{escape(clip(said, _CAPTION))} — " if tokens.words(said) else ""
+        shown = reading.language.isolated(escape(clip(said, _CAPTION)))
+        words = f"{shown} — " if tokens.words(said) else ""
         credit = _credit(reading, message)
         for url in linked:
             found.setdefault(url, f"- {words}<{url}> ({credit})")
-    return _capped(list(found.values()))
+    return _capped(list(found.values()), reading.language)
 
 
 def _media(reading: Reading) -> list[str]:
@@ -105,18 +111,22 @@ def _media(reading: Reading) -> list[str]:
             continue
         name = f" {escape(message.media_path)}" if message.media_path else ""
         caption = body(message) if message.media_path else ""
-        said = f": {escape(clip(caption, _CAPTION))}" if tokens.words(caption) else ""
-        kind = capital(message.media_type or "file")
+        shown = reading.language.isolated(escape(clip(caption, _CAPTION)))
+        said = f": {shown}" if tokens.words(caption) else ""
+        kind = reading.language.media[message.media_type or "file"]
         items.append(f"- {kind}{name} ({_credit(reading, message)}){said}")
-    return _capped(items)
+    return _capped(items, reading.language)
 
 
-def _capped(items: list[str]) -> list[str]:
-    more = [f"- and {len(items) - _LISTED} more"] if len(items) > _LISTED else []
-    return items[:_LISTED] + more
+def _capped(items: list[str], language: Language) -> list[str]:
+    left = len(items) - _LISTED
+    return items[:_LISTED] + ([f"- {language.say('more', n=left)}"] if left > 0 else [])
 
 
 def _people(reading: Reading) -> str:
-    counts = [f"{escape(who)} ({n})" for who, n in list(reading.activity.items())[:_PEOPLE]]
+    language = reading.language
+    shown = list(reading.activity.items())[:_PEOPLE]
+    counts = [f"{language.isolated(escape(who))} ({n})" for who, n in shown]
     more = len(reading.activity) - len(counts)
-    return ", ".join(counts) + (f" and {more} more" if more else "")
+    listed = language.sentences["comma"].join(counts)
+    return f"{listed} {language.say('more', n=more)}" if more else listed

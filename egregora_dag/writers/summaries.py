@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from egregora_dag.writers import choosing, phrases
+from egregora_dag.writers.languages import FALLBACK, wording
 from egregora_dag.writers.lines import QUESTION_MARKS, Line
 from egregora_dag.writers.markdown import plain
 from egregora_dag.writers.reading import Reading
 
 _QUOTED: Final = 150  # Characters of a quote within a sentence.
 _ASKED_TWICE: Final = re.compile(r"([?？؟])[?？؟]+$")
-_STOPS: Final = (*QUESTION_MARKS, ".", "!", "…", "。", "！")
+_STOPS: Final = (*QUESTION_MARKS, ".", "!", "…", "。", "！", "।")
 
 
 def title_and_summary(reading: Reading) -> tuple[str, str]:
@@ -27,13 +28,13 @@ def title_and_summary(reading: Reading) -> tuple[str, str]:
     if told:
         phrase, titled = told
         return capital(plain(_ASKED_TWICE.sub(r"\1", phrase))), _summary(reading, titled)
-    topic = reading.topics[0] if reading.topics else "talk"
+    topic = reading.topics[0] if reading.topics else reading.language.sentences["talk"]
     title = plain(f"{capital(topic)}: {listed(list(reading.activity)[:3])}")
     return title, _summary(reading, None)
 
 
 def listed(names: Sequence[str], limit: int = 0) -> str:
-    """Names in a sentence.
+    """Names in an English sentence.
 
     Args:
         names: The names.
@@ -42,10 +43,7 @@ def listed(names: Sequence[str], limit: int = 0) -> str:
     Returns:
         `A`, `A and B`, `A, B and C`, or `A, B and 3 others`.
     """
-    shown = [plain(name) for name in (names[: limit - 1] if 0 < limit < len(names) else names)]
-    if len(shown) < len(names):
-        shown.append(f"{len(names) - len(shown)} others")
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    return wording(FALLBACK).listed([plain(name) for name in names], limit)
 
 
 def capital(text: str) -> str:
@@ -61,44 +59,58 @@ def capital(text: str) -> str:
 
 
 def _summary(reading: Reading, titled: Line | None) -> str:
-    people = listed(list(reading.activity), limit=3)
-    verb = "talked" if len(reading.activity) > 1 else "wrote"
-    topics = listed(reading.topics)
-    sentences = [f"{people} {verb} about {topics}." if topics else f"{people} {verb}."]
+    sentences = [_who_and_what(reading)]
     last = choosing.ending(reading, titled)
     heart = choosing.heart(reading, titled, last)
     if heart:
-        sentences.append(_heart_sentence(reading, heart))
+        sentences += _heart_sentences(reading, heart)
     if last and not (heart and heart.answer is last):
         sentences.append(_end_sentence(reading, last))
-    return " ".join(sentences)
+    return (" " if reading.language.spaced else "").join(sentences)
 
 
-def _heart_sentence(reading: Reading, line: Line) -> str:
-    quote = phrases.telling(line, reading.words.weights, _QUOTED)
-    author = plain(line.author)
-    if not quote.endswith(QUESTION_MARKS):
-        return _said(f"{author} told {plain(line.to)}" if line.to else f"{author} wrote", quote)
+def _who_and_what(reading: Reading) -> str:
+    language = reading.language
+    people = language.listed([plain(name) for name in reading.activity], limit=3)
+    verb = "talked" if len(reading.activity) > 1 else "wrote"
+    topics = language.listed([plain(topic) for topic in reading.topics])
+    if not topics:
+        return language.say(verb, people=people)
+    return language.say(f"{verb}_about", people=people, topics=topics)
+
+
+def _heart_sentences(reading: Reading, line: Line) -> list[str]:
+    if not line.asks:
+        return [_said(reading, "said_to" if line.to else "said", line)]
+    asked = _said(reading, "asked", line)
     if line.answer is None:
-        return _said(f"{author} asked", quote)
+        return [asked]
     # Only what the export marks as a reply is called an answer.
-    verb = f"told {author}" if line.answer.to else "wrote next"
-    verb = "answered" if line.answer.message.reply_to == line.message.message_id else verb
-    answer = phrases.telling(line.answer, reading.words.weights, _QUOTED)
-    return f"{author} asked: “{quote}”; {_said(f'{plain(line.answer.author)} {verb}', answer)}"
+    marked = line.answer.message.reply_to == line.message.message_id
+    verb = "answered" if marked else "said_to" if line.answer.to else "said"
+    return [asked, _said(reading, verb, line.answer)]
 
 
 def _end_sentence(reading: Reading, line: Line) -> str:
-    quote = phrases.telling(line, reading.words.weights, _QUOTED)
-    author = plain(line.author)
     if line in reading.decisions:
-        return _said(f"The outcome, in the words of {author}", quote)
-    if line is not reading.lines[-1]:
-        return _said(f"Towards the end, {author} wrote", quote)
-    if line.asks and line.replies == 0:
-        return _said(f"It ended with a question from {author}", quote)
-    return _said(f"{author} had the last word", quote)
+        return _said(reading, "outcome", line)
+    if line is reading.lines[-1] and line.asks and line.replies == 0:
+        return _said(reading, "ended_question", line)
+    return _said(reading, "ended", line)
 
 
-def _said(who: str, quote: str) -> str:
-    return f"{who}: “{quote}”{'' if quote.endswith(_STOPS) else '.'}"
+def _said(reading: Reading, sentence: str, line: Line) -> str:
+    """What somebody said, as a quote."""
+    language = reading.language
+    text = phrases.telling(line, reading.words.weights, _QUOTED)
+    said = language.say(
+        sentence,
+        who=language.isolated(plain(line.author)),
+        whom=language.isolated(plain(line.to or "")),
+        quote=language.quoted(text),
+    )
+    return (
+        said
+        if said.endswith(_STOPS) or text.endswith(_STOPS)
+        else said + language.sentences["stop"]
+    )
