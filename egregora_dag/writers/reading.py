@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Final
 
 from egregora_dag.writers import stopwords
-from egregora_dag.writers.languages import Language, language_of
+from egregora_dag.writers.languages import ENGLISH, Language, language_of
 from egregora_dag.writers.lines import Line, activity, called, link, read_lines
 from egregora_dag.writers.protocol import Window
 from egregora_dag.writers.weighing import Words, weigh
@@ -72,7 +72,7 @@ def read(window: Window, least: int) -> Reading | None:
         ranked=sorted(lines, key=attrgetter("score"), reverse=True),
         addressed=addressed,
         words=words,
-        topics=words.topics(),
+        topics=words.topics(english=language.code == ENGLISH),
         decisions=_decisions(lines, addressed, language),
         activity=authors,
         called=names,

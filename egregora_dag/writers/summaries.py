@@ -4,13 +4,15 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from egregora_dag.writers import choosing, phrases
-from egregora_dag.writers.languages import FALLBACK, wording
+from egregora_dag.writers import choosing, phrases, telling
+from egregora_dag.writers.languages import ENGLISH, FALLBACK, wording
 from egregora_dag.writers.lines import QUESTION_MARKS, Line
 from egregora_dag.writers.markdown import plain
 from egregora_dag.writers.reading import Reading
 
 _QUOTED: Final = 150  # Characters of a quote within a sentence.
+_STATEMENTS: Final = 2
+_LONG: Final = 20  # Lines from which on the lead tells how a window ended.
 _ASKED_TWICE: Final = re.compile(r"([?？؟])[?？؟]+$")
 _STOPS: Final = (*QUESTION_MARKS, ".", "!", "…", "。", "！", "।")
 
@@ -59,14 +61,40 @@ def capital(text: str) -> str:
 
 
 def _summary(reading: Reading, titled: Line | None) -> str:
-    sentences = [_who_and_what(reading)]
+    told = _reported(reading, titled) if reading.language.code == ENGLISH else []
+    sentences = [_who_and_what(reading), *(told or _quoted(reading, titled))]
+    return (" " if reading.language.spaced else "").join(sentences)
+
+
+def _reported(reading: Reading, titled: Line | None) -> list[str]:
+    """What was said and how it ended, in reported speech; nothing where the rules are not sure."""
+    told = telling.told(reading, _STATEMENTS)
+    if not told:
+        return []
+    sentences = [f"{capital(one.text)}." for one in told]
+    if reading.decisions:
+        return [*sentences, _said(reading, "outcome", reading.decisions[-1])]
+    final = reading.lines[-1]
+    open_ = final.asks and final.replies == 0 and len(final.terms) > 1
+    if not open_ and len(reading.lines) < _LONG:
+        return sentences
+    last = telling.last(reading, told)
+    if last:
+        return [*sentences, f"In the end, {last.text}."]
+    unsaid = open_ and all(one.line is not final for one in told)
+    return [*sentences, _said(reading, "ended_question", final)] if unsaid else sentences
+
+
+def _quoted(reading: Reading, titled: Line | None) -> list[str]:
+    """What mattered most and how it ended, in quotes."""
+    sentences = []
     last = choosing.ending(reading, titled)
     heart = choosing.heart(reading, titled, last)
     if heart:
         sentences += _heart_sentences(reading, heart)
     if last and not (heart and heart.answer is last):
         sentences.append(_end_sentence(reading, last))
-    return (" " if reading.language.spaced else "").join(sentences)
+    return sentences
 
 
 def _who_and_what(reading: Reading) -> str:

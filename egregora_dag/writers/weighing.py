@@ -7,6 +7,7 @@ from math import log2, sqrt
 from typing import Final
 
 from egregora_dag.writers import stopwords
+from egregora_dag.writers.english.nouns import is_noun, may_be_noun, with_article
 from egregora_dag.writers.lines import Line
 from egregora_dag.writers.tokens import Memo
 
@@ -53,23 +54,31 @@ class Words:
         """
         return _distinct(self._ranked[: 2 * limit])[:limit]
 
-    def topics(self) -> list[str]:
+    def topics(self, *, english: bool) -> list[str]:
         """What the window is about.
+
+        Args:
+            english: Whether the window is in English, whose nouns are told from other words.
 
         Returns:
             Up to three names of things, as the chat writes them.
         """
+        words = _distinct(self._common or self._ranked)[:12]
+        if english:
+            nouns = [word for word in words if self._names_something(word)]
+            words = nouns or [word for word in _distinct(self._ranked) if may_be_noun(word)][:1]
         chosen: list[str] = []
-        for word in _distinct(self._common or self._ranked)[:12]:
-            # A verb form says little by itself, unless an article makes it the name of something.
-            if word.endswith(("ing", "ed")) and word not in self._named:
-                continue
+        for word in words:
             topic = self._recurring_pair(word) or word
             if not any(topic in other or other in topic for other in chosen):
                 chosen.append(topic)
             if len(chosen) == 3:
                 break
-        return [self._as_written(topic) for topic in chosen]
+        return [self._as_written(topic, english=english) for topic in chosen]
+
+    def _names_something(self, word: str) -> bool:
+        """Whether an English word is a noun, by itself or by the article it stands with."""
+        return is_noun(word) or (word in self._named and may_be_noun(word))
 
     def _recurring_pair(self, word: str) -> str | None:
         """The two words that this word mostly comes in, such as `greenhouse roof`."""
@@ -84,19 +93,16 @@ class Words:
         times, pair = max(recurring, default=(0, ("", "")))
         return " ".join(pair) if times and times * 2 >= self._spread[word] else None
 
-    def _as_written(self, topic: str) -> str:
-        """The topic with the capitals and the article that the chat mostly gives it."""
+    def _as_written(self, topic: str, *, english: bool) -> str:
+        """The topic with the capitals, and in English the article, that it mostly comes with."""
         forms = dict.fromkeys((topic, topic.capitalize(), topic.title(), topic.upper()), 0)
-        article = 0
         last = topic.rpartition(" ")[2]
-        for line in self._lines:
-            if last not in line.terms:
-                continue
+        texts = [line.text for line in self._lines if last in line.terms]
+        for text in texts:
             for form in forms:
-                forms[form] += f" {form}" in line.text
-            article += f"the {topic}" in line.text.lower()
+                forms[form] += f" {form}" in text
         form = max(forms, key=lambda form: forms[form])
-        return f"the {form}" if form == topic and article * 2 >= max(1, forms[form]) else form
+        return with_article(form, texts) if english and form == topic else form
 
 
 def _lone_weight(word: str) -> float:

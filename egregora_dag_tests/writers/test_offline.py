@@ -70,7 +70,7 @@ def test_a_title_is_a_phrase_of_the_chat_without_trailing_punctuation() -> None:
 
 def test_a_summary_says_who_talked_about_what_and_how_it_ended() -> None:
     summary = post(ROOF).summary
-    assert summary.startswith("João, Mara and 4 others talked about ")
+    assert summary.startswith("João, Mara and 4 others talk about ")
     assert "greenhouse" in summary
     assert "The outcome, in the words of Mara: “So: tarp over the roof on Sunday" in summary
 
@@ -105,12 +105,17 @@ def test_a_last_question_that_nobody_took_up_is_open_or_quoted() -> None:
 
 
 def test_only_a_marked_reply_is_called_an_answer() -> None:
-    turns = [(m.author, m.content) for m in ROOF.messages[1:5]]
-    plain_turns = [message(i, a, c) for i, (a, c) in enumerate(turns)]
+    turns = [
+        ("João", "O telhado da estufa está a pingar em cima dos tomates"),
+        ("Mara", "Alguém conhece um vidraceiro na cidade para o telhado da estufa?"),
+        ("Priya", "O meu primo é vidraceiro e conhece a estufa"),
+        ("Ted", "O policarbonato seria mais barato para a estufa"),
+    ]
+    unmarked = [message(i, a, c) for i, (a, c) in enumerate(turns)]
     marked = [message(i, a, c, reply_to="1" if i == 2 else None) for i, (a, c) in enumerate(turns)]
-    after = [message(9, "Mara", "We should ring the council about the gate key")]
-    assert "answered" not in post(window(plain_turns + after)).summary
-    assert "Priya Nair answered: “" in post(window(marked + after)).summary
+    after = [message(9, "Mara", "Temos de ligar para a câmara por causa da chave")]
+    assert "respondeu" not in post(window(unmarked + after)).summary
+    assert "Priya respondeu: “" in post(window(marked + after)).summary
 
 
 def test_links_stand_with_what_was_said_and_keep_no_full_stop() -> None:

@@ -14,7 +14,8 @@ from importlib.resources import files
 from itertools import chain, islice
 from typing import Final
 
-FALLBACK: Final = "en"
+ENGLISH: Final = "en"
+FALLBACK: Final = ENGLISH
 
 _RIGHT_TO_LEFT: Final = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LEFT_TO_RIGHT: Final = re.compile(r"[A-Za-z\u00c0-\u058f\u0900-\u1fff\u3040-\ud7ff]")

@@ -1,0 +1,65 @@
+"""Which English words name things, and with which article."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+import lemminflect
+
+_ARTICLES: Final = frozenset({"a", "an"})
+_VOWEL: Final = re.compile(
+    r"[aeio](?!ne\b|nce\b|u)|u(?![ns][aeiou])|hour|honest|heir|honou?r", re.I
+)
+_OPENERS: Final = "the|a|an|my|your|our|his|her|their|this|that"
+
+
+@lru_cache(maxsize=10_000)
+def is_noun(word: str) -> bool:
+    """Whether a word is a noun and nothing else, or no word of the dictionary, as most names.
+
+    Args:
+        word: A word in lower case.
+
+    Returns:
+        False for words such as `open` and `plan` that need an article to be taken for nouns.
+    """
+    classes = set(lemminflect.getAllLemmas(word))
+    return not classes or (
+        bool(classes & {"NOUN", "PROPN"}) and not classes & {"VERB", "ADJ", "ADV"}
+    )
+
+
+@lru_cache(maxsize=10_000)
+def may_be_noun(word: str) -> bool:
+    """Whether a word can be a noun at all.
+
+    Args:
+        word: A word in lower case.
+
+    Returns:
+        False for words such as `forgot` and `late`.
+    """
+    classes = set(lemminflect.getAllLemmas(word))
+    return not classes or bool(classes & {"NOUN", "PROPN"})
+
+
+def with_article(topic: str, texts: Iterable[str]) -> str:
+    """A topic with the article that a chat gives it.
+
+    Args:
+        topic: One or two words.
+        texts: What was said, where the topic occurs.
+
+    Returns:
+        `the roof`, `a savings account`, `tomatoes`.
+    """
+    pattern = re.compile(rf"\b(?:({_OPENERS})\s(?:\w+\s)?)?{re.escape(topic)}\b", re.I)
+    found = Counter((match[1] or "").lower() for text in texts for match in pattern.finditer(text))
+    bare = found.pop("", 0)
+    if sum(found.values()) < max(1, bare):
+        return topic
+    if sum(found[article] for article in _ARTICLES) * 2 > sum(found.values()):
+        return f"{'an' if _VOWEL.match(topic) else 'a'} {topic}"
+    return f"the {topic}"

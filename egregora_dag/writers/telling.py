@@ -1,0 +1,159 @@
+"""Which of the things that were said in English are told, in reported speech, and in what words."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Final
+
+from egregora_dag.writers import phrases, tokens
+from egregora_dag.writers.english import report
+from egregora_dag.writers.lines import Line
+from egregora_dag.writers.markdown import plain
+from egregora_dag.writers.reading import Reading
+
+_READ: Final = 12  # Lines of a window that are looked at, the ones that matter most.
+_EARLY: Final = 4
+_DOING: Final = re.compile(
+    r" (?:asks \S.*? (?:not )?to|wants|suggests|offers|will|is going to|has to|needs) "
+)
+_NAME: Final = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
+_DANGLING: Final = re.compile(
+    r" says (?:that )?(?:it|this|he|she|they|these|those) | that (?:is|was) "
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """Something said, as it is told.
+
+    Attributes:
+        line: Where it was said.
+        place: Place of the sentence in the line.
+        text: A sentence in reported speech, without its full stop.
+        terms: Its telling words.
+        score: How much it matters.
+    """
+
+    line: Line
+    place: int
+    text: str
+    terms: frozenset[str]
+    score: float
+
+
+def told(reading: Reading, limit: int) -> list[Told]:
+    """The statements that tell best what was said.
+
+    They are taken one by one, each for the words that the ones before it did not cover.
+
+    Args:
+        reading: A window in English.
+        limit: How many at most.
+
+    Returns:
+        Statements, in order.
+    """
+    pool = sorted(_candidates(reading), key=lambda one: -one.score)
+    chosen: list[Told] = []
+    covered: set[str] = set()
+    while pool and len(chosen) < limit:
+        best = max(pool, key=lambda one: one.score * _new(reading, one, covered))
+        pool.remove(best)
+        if best.score * _new(reading, best, covered) <= 0.1:
+            break
+        chosen.append(best)
+        covered |= best.terms
+    return sorted(chosen, key=lambda one: (one.line.index, one.place))
+
+
+def last(reading: Reading, before: Sequence[Told]) -> Told | None:
+    """How a window ended: what was last said in it.
+
+    Args:
+        reading: A window in English.
+        before: Statements that are told already.
+
+    Returns:
+        A statement of the window's last fifth that adds something; None if there is none.
+    """
+    late = reading.lines[-max(3, len(reading.lines) // 5) :]
+    covered = set[str]().union(*(one.terms for one in before))
+    least = 0.5 * min(one.score for one in before)
+    for line in reversed(late):
+        if line.length < 4 or any(one.line is line for one in before):
+            continue
+        found = [
+            one
+            for one in _statements(reading, line, ())
+            if one.terms - covered and one.score >= least
+        ]
+        if found:
+            return max(found, key=lambda one: one.score)
+    return None
+
+
+def _new(reading: Reading, one: Told, covered: Collection[str]) -> float:
+    weights = reading.words.weights
+    whole = sum(weights[term] for term in one.terms)
+    return sum(weights[term] for term in one.terms if term not in covered) / whole if whole else 0.0
+
+
+def _candidates(reading: Reading) -> Iterator[Told]:
+    lines = dict.fromkeys(reading.ranked[:_READ] + reading.lines[:_EARLY])
+    names = {name for line in lines for name in _NAME.findall(line.text)}
+    for line in lines:
+        yield from _statements(reading, line, names)
+
+
+def _statements(reading: Reading, line: Line, names: Collection[str]) -> Iterator[Told]:
+    """What can be told of a line."""
+    whom = addressee(reading, line)
+    for place, spoken in enumerate(phrases.sentences(line.text)):
+        sentence, called = _uncalled(spoken, reading)
+        found = map(tokens.TERMS.__getitem__, tokens.tokens(sentence))
+        terms = frozenset(filter(reading.words.weights.__contains__, found))
+        text = report(sentence, plain(line.author), called or whom, names) if terms else None
+        if text is not None:
+            yield Told(line, place, text, terms, _score(reading, line, terms, text))
+
+
+def _uncalled(sentence: str, reading: Reading) -> tuple[str, str | None]:
+    """A sentence without the names it calls between commas, and the last of these people."""
+    if "," not in sentence:
+        return sentence, None
+    parts = sentence.split(",")
+    called = [reading.called.get(part.strip(" .!?").lower()) for part in parts]
+    if not any(called):
+        return sentence, None
+    end = sentence[-1] if sentence[-1] in ".!?" else ""
+    kept = [part for part, author in zip(parts, called, strict=True) if author is None]
+    rest = ",".join(kept).strip(" .!?") + end
+    return rest, plain(next(author for author in reversed(called) if author))
+
+
+def _score(reading: Reading, line: Line, terms: frozenset[str], text: str) -> float:
+    weights = reading.words.weights
+    score = sum(weights[term] for term in terms) / sqrt(text.count(" ") + 6)
+    score *= 1 + 0.15 * min(line.replies, 4)
+    score *= 1.3 if _DOING.search(text) else 1.0
+    score *= 0.5 if _DANGLING.search(text) else 1.0
+    return score * (1.5 if line.index * 3 <= len(reading.lines) else 1.0)
+
+
+def addressee(reading: Reading, line: Line) -> str | None:
+    """Whom a line is said to, where that is sure.
+
+    Args:
+        reading: The window.
+        line: One of its lines.
+
+    Returns:
+        The one it names or answers, or the only other one who writes; None otherwise.
+    """
+    if line.to:
+        return plain(line.to)
+    if line.parent is not None and line.message.reply_to:
+        return plain(reading.lines[line.parent].author)
+    others = [author for author in reading.activity if author != line.author]
+    return plain(others[0]) if len(others) == 1 else None
