@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from heapq import nlargest
 from math import sqrt
 from typing import Final
 
@@ -12,8 +13,9 @@ from egregora_dag.writers.lines import Line
 from egregora_dag.writers.markdown import plain
 from egregora_dag.writers.reading import Reading
 
-_READ: Final = 12  # Lines of a window that are looked at, the ones that matter most.
-_EARLY: Final = 4
+_LINES: Final = 12  # How many lines are looked at, of those that matter most,
+_EARLY: Final = 4  # and of the first ones;
+_SENTENCES: Final = 12  # and how many of their sentences.
 _DOING: Final = re.compile(
     r" (?:asks \S.*? (?:not )?to|wants|suggests|offers|will|is going to|has to|needs) "
 )
@@ -30,7 +32,7 @@ class Told:
     Attributes:
         line: Where it was said.
         place: Place of the sentence in the line.
-        text: A sentence in reported speech, without its full stop.
+        text: The sentence as it was said, or in reported speech without its full stop.
         terms: Its telling words.
         score: How much it matters.
     """
@@ -83,11 +85,8 @@ def last(reading: Reading, before: Sequence[Told]) -> Told | None:
     for line in reversed(late):
         if line.length < 4 or any(one.line is line for one in before):
             continue
-        found = [
-            one
-            for one in _statements(reading, line, ())
-            if one.terms - covered and one.score >= least
-        ]
+        told_ = (_as_told(reading, one, ()) for one in _spoken(reading, line))
+        found = [one for one in told_ if one and one.terms - covered and one.score >= least]
         if found:
             return max(found, key=lambda one: one.score)
     return None
@@ -100,22 +99,33 @@ def _new(reading: Reading, one: Told, covered: Collection[str]) -> float:
 
 
 def _candidates(reading: Reading) -> Iterator[Told]:
-    lines = dict.fromkeys(reading.ranked[:_READ] + reading.lines[:_EARLY])
+    """What can be told of the sentences that matter most."""
+    lines = dict.fromkeys(reading.ranked[:_LINES] + reading.lines[:_EARLY])
     names = {name for line in lines for name in _NAME.findall(line.text)}
-    for line in lines:
-        yield from _statements(reading, line, names)
+    spoken = [one for line in lines for one in _spoken(reading, line)]
+    best = nlargest(_SENTENCES, spoken, key=lambda one: one.score)
+    return filter(None, (_as_told(reading, one, names) for one in best))
 
 
-def _statements(reading: Reading, line: Line, names: Collection[str]) -> Iterator[Told]:
-    """What can be told of a line."""
-    whom = addressee(reading, line)
-    for place, spoken in enumerate(phrases.sentences(line.text)):
-        sentence, called = _uncalled(spoken, reading)
+def _spoken(reading: Reading, line: Line) -> Iterator[Told]:
+    """The sentences of a line that hold telling words, as they were said."""
+    for place, sentence in enumerate(phrases.sentences(line.text)):
         found = map(tokens.TERMS.__getitem__, tokens.tokens(sentence))
         terms = frozenset(filter(reading.words.weights.__contains__, found))
-        text = report(sentence, plain(line.author), called or whom, names) if terms else None
-        if text is not None:
-            yield Told(line, place, text, terms, _score(reading, line, terms, text))
+        if terms:
+            yield Told(line, place, sentence, terms, _score(reading, line, terms, sentence))
+
+
+def _as_told(reading: Reading, one: Told, names: Collection[str]) -> Told | None:
+    """A sentence in reported speech; None where that is not sure."""
+    sentence, called = _uncalled(one.text, reading)
+    whom = called or addressee(reading, one.line)
+    text = report(sentence, plain(one.line.author), whom, names)
+    if text is None:
+        return None
+    score = _score(reading, one.line, one.terms, text) * (1.3 if _DOING.search(text) else 1.0)
+    score *= 0.5 if _DANGLING.search(text) else 1.0
+    return replace(one, text=text, score=score)
 
 
 def _uncalled(sentence: str, reading: Reading) -> tuple[str, str | None]:
@@ -136,8 +146,6 @@ def _score(reading: Reading, line: Line, terms: frozenset[str], text: str) -> fl
     weights = reading.words.weights
     score = sum(weights[term] for term in terms) / sqrt(text.count(" ") + 6)
     score *= 1 + 0.15 * min(line.replies, 4)
-    score *= 1.3 if _DOING.search(text) else 1.0
-    score *= 0.5 if _DANGLING.search(text) else 1.0
     return score * (1.5 if line.index * 3 <= len(reading.lines) else 1.0)
 
 

@@ -12,13 +12,13 @@ from egregora_dag.writers.english.vocabulary import (
     ACTIONS,
     ADVERBS,
     AUXILIARIES,
-    BE,
     CALLED,
     DETERMINERS,
+    DO,
     EMPTY,
-    HAVE,
     INTERJECTIONS,
     LEADING,
+    MODALS,
     NO_SUBJECTS,
     POLITE,
     PREPOSITIONS,
@@ -47,6 +47,7 @@ _NOD: Final = re.compile(
 _COURTESY: Final = re.compile(
     r",? (?:please|thank you|thanks)(?: very much| a lot)?[ .!]*(?=\??$)", re.I
 )
+_AFTER_A_CALL: Final = SUBJECTS | MODALS | DO
 _CUT: Final = re.compile(r"[,;–—-]?\s+(?:and|but|so|because|which|although|or|as)\s|[;–—]\s|,\s")
 
 
@@ -83,31 +84,28 @@ def report(sentence: str, who: str, whom: str | None, names: Collection[str] = (
 
 def _bare(clause: Clause) -> Clause:
     """A clause without greetings, interjections and the names of those it calls."""
-    while len(clause):
-        for phrase in POLITE:
-            if clause.starts(*phrase) and "," in clause.gaps[len(phrase)][:1]:
-                clause = clause[len(phrase) :]
-                break
-        else:
-            paused = clause.gaps[1][:1] in {",", "!", ".", ":", "-"}
-            first = clause.lower[0]
-            called = clause.words[0][:1].isupper() and not verbs.is_known(first)
-            if (
-                (first in INTERJECTIONS and paused)
-                or first in LEADING
-                or (
-                    first in CALLED
-                    and clause.lower[1:2]
-                    and clause.lower[1] in SUBJECTS | AUXILIARIES - BE - HAVE
-                )
-                or (paused and clause.gaps[1][:1] == "," and (first in VOCATIVES or called))
-            ):
-                clause = clause[1:]
-            else:
-                break
+    dropped = -1
+    while dropped and len(clause):
+        dropped = _opening(clause)
+        clause = clause[dropped:]
     while len(clause) > 1 and clause.lower[-1] in VOCATIVES and "," in clause.gaps[-2]:
         clause = Clause(clause.words[:-1], [*clause.gaps[:-2], ""])
     return Clause(clause.words[:-1], [*clause.gaps[:-2], ""]) if _ends_in_a_call(clause) else clause
+
+
+def _opening(clause: Clause) -> int:
+    """How many words at the start of a clause say nothing by themselves."""
+    first = clause.lower[0]
+    for phrase in POLITE.get(first, ()):
+        if clause.starts(*phrase) and clause.gaps[len(phrase)].startswith(","):
+            return len(phrase)
+    pause = clause.gaps[1][:1]
+    if first in LEADING or (first in INTERJECTIONS and pause in {",", "!", ".", ":", "-"}):
+        return 1
+    if first in CALLED and clause.lower[1:2] and clause.lower[1] in _AFTER_A_CALL:
+        return 1
+    called = clause.words[0][:1].isupper() and not verbs.is_known(first)
+    return int(pause == "," and (first in VOCATIVES or called))
 
 
 def _ends_in_a_call(clause: Clause) -> bool:

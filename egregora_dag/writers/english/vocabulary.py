@@ -54,28 +54,25 @@ INTERJECTIONS: Final = _set(
 )
 # Of those, what may be dropped with no comma after it.
 LEADING: Final = _set("well oh ok okay yes yeah hi hello hey so and but anyway actually ah haha")
-POLITE: Final = (
-    ("of", "course"),
-    ("excuse", "me"),
-    ("thank", "you"),
-    ("i", "see"),
-    ("i", "mean"),
-    ("you", "know"),
-    ("by", "the", "way"),
-    ("in", "that", "case"),
-    ("good", "morning"),
-    ("good", "afternoon"),
-    ("good", "evening"),
-    ("good", "idea"),
-    ("great", "idea"),
-    ("come", "on"),
-    ("oh", "no"),
-    ("my", "god"),
-    ("all", "right"),
-    ("no", "problem"),
-    ("do", "not", "worry"),
-    ("never", "mind"),
-)
+# Phrases that a message may open with and lose with the comma after them, by their first word.
+POLITE: Final = {
+    "of": (("of", "course"),),
+    "excuse": (("excuse", "me"),),
+    "thank": (("thank", "you"),),
+    "i": (("i", "see"), ("i", "mean")),
+    "you": (("you", "know"),),
+    "by": (("by", "the", "way"),),
+    "in": (("in", "that", "case"),),
+    "good": (("good", "morning"), ("good", "afternoon"), ("good", "evening"), ("good", "idea")),
+    "great": (("great", "idea"),),
+    "come": (("come", "on"),),
+    "oh": (("oh", "no"),),
+    "my": (("my", "god"),),
+    "all": (("all", "right"),),
+    "no": (("no", "problem"),),
+    "do": (("do", "not", "worry"),),
+    "never": (("never", "mind"),),
+}
 VOCATIVES: Final = _set(
     "sir madam mam miss mister doctor doc dear honey darling mom mum dad daddy mommy man dude guys "
     "folks everybody everyone all buddy mate lads boss professor officer please then though too"
