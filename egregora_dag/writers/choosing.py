@@ -3,12 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from math import sqrt
 from types import MappingProxyType
+from typing import Final
 
-from egregora_dag.writers import phrases
+from egregora_dag.writers import phrases, tokens
+from egregora_dag.writers.english.titles import fitness, noun_phrases
+from egregora_dag.writers.languages import ENGLISH
 from egregora_dag.writers.lines import Line
+from egregora_dag.writers.markdown import without_urls
 from egregora_dag.writers.reading import Reading
 
 Unit = tuple[Line, ...]
+
+_CENTRAL: Final = 4  # Of so many of the heaviest words a title holds at least one.
+_TITLE_LENGTH: Final = 60
 
 
 def moments(reading: Reading, limit: int) -> list[Line]:
@@ -87,6 +94,7 @@ def headline(reading: Reading) -> tuple[str, Line] | None:
     """
     least, best = 0.3, None
     weights = reading.words.weights
+    english = reading.language.code == ENGLISH
     for line in dict.fromkeys(reading.ranked[:16] + reading.lines[:6]):
         bonus = 1.25 if line.index * 5 <= len(reading.lines) else 1.0
         bonus *= 1 + 0.15 * min(line.replies, 4)
@@ -97,6 +105,35 @@ def headline(reading: Reading) -> tuple[str, Line] | None:
             if phrases.most(phrase, line) * bonus <= least:
                 continue
             value = phrases.value(phrase, weights, line) * bonus
+            value *= fitness(phrase) if english else 1.0
+            if value > least:
+                least, best = value, (phrase, line)
+    return best
+
+
+def named(reading: Reading) -> tuple[str, Line] | None:
+    """The noun phrase that tells best what an English window is about.
+
+    Args:
+        reading: The window, read; in English.
+
+    Returns:
+        The phrase and the line it stands in; None when none names what the window is about.
+    """
+    weights = reading.words.weights
+    central = set(reading.words.heaviest(_CENTRAL))
+    least, best = 0.0, None
+    for line in dict.fromkeys(reading.ranked[:16] + reading.lines[:6]):
+        bonus = 1.25 if line.index * 5 <= len(reading.lines) else 1.0
+        for phrase in noun_phrases(without_urls(line.text, "…")):
+            if len(phrase) > _TITLE_LENGTH:
+                continue
+            found = tokens.tokens(phrase)
+            terms = dict.fromkeys(map(tokens.TERMS.__getitem__, found))
+            known = [term for term in terms if term in weights]
+            if len(known) < 2 or central.isdisjoint(known):
+                continue
+            value = bonus * sum(map(weights.__getitem__, known)) / (len(found) + 2) ** 0.7
             if value > least:
                 least, best = value, (phrase, line)
     return best

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from egregora_dag.writers import choosing, phrases, telling
-from egregora_dag.writers.languages import ENGLISH, FALLBACK, wording
+from egregora_dag.writers.english.titles import is_private
+from egregora_dag.writers.languages import ENGLISH, FALLBACK, Language, wording
 from egregora_dag.writers.lines import QUESTION_MARKS, Line
 from egregora_dag.writers.markdown import plain
 from egregora_dag.writers.reading import Reading
@@ -27,12 +28,25 @@ def title_and_summary(reading: Reading) -> tuple[str, str]:
         The title, and a summary of one to three sentences that does not repeat it.
     """
     told = choosing.headline(reading)
+    if told and reading.language.code == ENGLISH and is_private(told[0]):
+        told = choosing.named(reading) or (None if reading.topics else told)
     if told:
         phrase, titled = told
-        return capital(plain(_ASKED_TWICE.sub(r"\1", phrase))), _summary(reading, titled)
-    topic = reading.topics[0] if reading.topics else reading.language.sentences["talk"]
-    title = plain(f"{capital(topic)}: {listed(list(reading.activity)[:3])}")
-    return title, _summary(reading, None)
+        return capital(plain(_titled(phrase, reading.language))), _summary(reading, titled)
+    topics = [plain(topic) for topic in reading.topics[:2]] or [reading.language.sentences["talk"]]
+    return capital(reading.language.listed(topics)), _summary(reading, None)
+
+
+def _titled(phrase: str, language: Language) -> str:
+    """A phrase as a title: not shouted, its marks once, and without `Decided:` before it."""
+    cue = language.decision_pattern.match(phrase.lower())
+    if cue and phrase[cue.end() :][:1] in {":", "："}:
+        phrase = phrase[cue.end() + 1 :].strip()
+    elif cue and cue[0].endswith((":", "：")):
+        phrase = phrase[cue.end() :].strip()
+    if phrase.isupper() and " " in phrase:
+        phrase = phrase.lower()
+    return _ASKED_TWICE.sub(r"\1", phrase)
 
 
 def listed(names: Sequence[str], limit: int = 0) -> str:
@@ -71,7 +85,7 @@ def _reported(reading: Reading, titled: Line | None) -> list[str]:
     told = telling.told(reading, _STATEMENTS)
     if not told:
         return []
-    sentences = [f"{capital(one.text)}." for one in told]
+    sentences = [f"{one.text}." for one in told]
     if reading.decisions:
         return [*sentences, _said(reading, "outcome", reading.decisions[-1])]
     final = reading.lines[-1]

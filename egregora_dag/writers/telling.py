@@ -14,6 +14,7 @@ from egregora_dag.writers.markdown import plain
 from egregora_dag.writers.reading import Reading
 
 _LINES: Final = 12  # How many lines are looked at, of those that matter most,
+_BUSY: Final = 60  # Lines from which on people who name each other hold several conversations.
 _EARLY: Final = 4  # and of the first ones;
 _SENTENCES: Final = 12  # and how many of their sentences.
 _DOING: Final = re.compile(
@@ -59,6 +60,7 @@ def told(reading: Reading, limit: int) -> list[Told]:
     pool = sorted(_candidates(reading), key=lambda one: -one.score)
     chosen: list[Told] = []
     covered: set[str] = set()
+    busy = reading.addressed and len(reading.lines) > _BUSY
     while pool and len(chosen) < limit:
         best = max(pool, key=lambda one: one.score * _new(reading, one, covered))
         pool.remove(best)
@@ -66,6 +68,9 @@ def told(reading: Reading, limit: int) -> list[Told]:
             break
         chosen.append(best)
         covered |= best.terms
+        if busy:  # Several conversations at once: one statement of each.
+            root = _root(reading, best.line)
+            pool = [one for one in pool if _root(reading, one.line) != root]
     return sorted(chosen, key=lambda one: (one.line.index, one.place))
 
 
@@ -90,6 +95,13 @@ def last(reading: Reading, before: Sequence[Told]) -> Told | None:
         if found:
             return max(found, key=lambda one: one.score)
     return None
+
+
+def _root(reading: Reading, line: Line) -> int:
+    """Index of the line that began the conversation a line is in."""
+    while line.parent is not None:
+        line = reading.lines[line.parent]
+    return line.index
 
 
 def _new(reading: Reading, one: Told, covered: Collection[str]) -> float:

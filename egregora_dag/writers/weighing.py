@@ -78,6 +78,8 @@ class Words:
 
     def _names_something(self, word: str) -> bool:
         """Whether an English word is a noun, by itself or by the article it stands with."""
+        if word.endswith("ing") and not is_noun(word):
+            return False
         return is_noun(word) or (word in self._named and may_be_noun(word))
 
     def _recurring_pair(self, word: str) -> str | None:

@@ -45,6 +45,19 @@ def may_be_noun(word: str) -> bool:
     return not classes or bool(classes & {"NOUN", "PROPN"})
 
 
+@lru_cache(maxsize=10_000)
+def is_adjective(word: str) -> bool:
+    """Whether a word can be an adjective.
+
+    Args:
+        word: A word in lower case.
+
+    Returns:
+        True for `empty` and `broken`.
+    """
+    return "ADJ" in lemminflect.getAllLemmas(word)
+
+
 def with_article(topic: str, texts: Iterable[str]) -> str:
     """A topic with the article that a chat gives it.
 

@@ -64,6 +64,19 @@ def is_present(word: str) -> bool:
 
 
 @lru_cache(maxsize=10_000)
+def is_third(word: str) -> bool:
+    """Whether a word may be a verb's form after `he`.
+
+    Args:
+        word: A word in lower case.
+
+    Returns:
+        True for `stinks` and `plans`.
+    """
+    return word.endswith("s") and any(inflected(lemma, "VBZ") == word for lemma in lemmas(word))
+
+
+@lru_cache(maxsize=10_000)
 def inflected(verb: str, tag: str) -> str:
     """A form of a verb.
 

@@ -130,3 +130,11 @@ ABOUT_SPEECH: Final = _set("say said mean meant swear bet tell told repeat quote
 CALLED: Final = _set("friends guys everyone everybody folks all people team lads")
 # What no subject begins with.
 NO_SUBJECTS: Final = _set("not than because if and or but whether here as like")
+# What may stand within a noun phrase that makes a title, beside telling words.
+ADJECTIVES: Final = _set(
+    "old new big small little long short high low good bad best worst better first last next "
+    "second third spare whole half full empty real main other free right wrong hard early late own "
+    "great nice two three four five six seven eight nine ten"
+)
+TITLE_DETERMINERS: Final = _set("the a an my your our his her their every no")
+TITLE_LINKS: Final = _set("of in on at for with from to about under behind between near without")

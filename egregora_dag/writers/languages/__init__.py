@@ -58,10 +58,10 @@ class Language:
     def decision_pattern(self) -> re.Pattern[str]:
         """Matches a statement of a decision, in lower case."""
         inside = [re.escape(cue) for cue in self.decisions if cue[0] != "^"]
-        # Before the start may stand `ok, so`.
+        # Before the start may stand `ok, right, `.
         first = [re.escape(cue[1:]) for cue in self.decisions if cue[0] == "^"]
         edge = r"(?<!\w)" if self.spaced else ""
-        opening = rf"^(?:\w{{1,4}},? ){{0,2}}(?:{'|'.join(first)})" if first else ""
+        opening = rf"^(?:\w{{1,6}}, ){{0,2}}(?:{'|'.join(first)})" if first else ""
         return re.compile("|".join(filter(None, [opening, f"{edge}(?:{'|'.join(inside)})"])))
 
     @cached_property
