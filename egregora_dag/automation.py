@@ -4,7 +4,9 @@ The inbox sensor runs messages, imports, windows and documents of the chats that
 Comparisons and ratings follow by their automation conditions, and by a daily schedule that catches
 up. Reply links follow the messages of their chat by a condition of theirs, as inferring them takes
 longer than all else. Runs and tasks are mirrored, and the queue of tasks is worked off, by sensors
-of their own. Views are made when they are missing, and again with the daily schedule.
+of their own. Views are made when they are missing, and again with the daily schedule. The site
+follows documents and ratings by a condition of its own, at most once in ten minutes, and once a day
+by a schedule; it is there when the extra `site` is.
 """
 
 import json
@@ -37,10 +39,12 @@ from egregora_dag.database.identifiers import make_id
 from egregora_dag.database.schemas import IMPORTS
 from egregora_dag.database.threads import Thread, all_threads
 from egregora_dag.resources import Inbox, Warehouse
+from egregora_dag.site.generator import is_installed
 from egregora_dag.task_queue import Request
 
 _CHAT_ASSETS: Final = AssetSelection.assets("messages", "imports", "windows", "documents")
 _GLOBAL_ASSETS: Final = AssetSelection.groups("ranking", "views")
+_SITE: Final = ("site",) if is_installed() else ()
 # A sensor's evaluation is limited to a minute; it had better wait for its next turn.
 _SENSOR_LOCK_TIMEOUT: Final = 5.0
 _PULL_SECONDS: Final = 20.0
@@ -86,12 +90,20 @@ daily_ranking = ScheduleDefinition(
     default_status=DefaultScheduleStatus.RUNNING,
 )
 
+daily_site = ScheduleDefinition(
+    name="daily_site",
+    target=AssetSelection.assets("site"),
+    cron_schedule="30 4 * * *",
+    description="Makes the site once the posts are ranked.",
+    default_status=DefaultScheduleStatus.RUNNING,
+)
+
 follow_documents = AutomationConditionSensorDefinition(
     "follow_documents",
-    target=_GLOBAL_ASSETS | AssetSelection.assets("reply_links"),
+    target=_GLOBAL_ASSETS | AssetSelection.assets("reply_links", *_SITE),
     default_status=DefaultSensorStatus.RUNNING,
-    description="Ranks posts when documents changed, links replies when messages did, and makes "
-    "views that are missing.",
+    description="Ranks posts when documents changed, links replies when messages did, makes "
+    "views that are missing, and the site.",
 )
 
 
@@ -242,4 +254,4 @@ def _patient(warehouse: Warehouse) -> Warehouse:
 
 
 sensors: Final = [inbox_sensor, follow_documents, mirror_runs, work_off_queue]
-schedules: Final = [daily_ranking]
+schedules: Final = [daily_ranking, *([daily_site] if _SITE else [])]

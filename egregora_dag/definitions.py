@@ -3,9 +3,10 @@
 from dagster import Definitions, in_process_executor, load_assets_from_modules
 
 from egregora_dag import automation, checks
-from egregora_dag.assets import content, conversation, ingestion, operations, ranking, views
-from egregora_dag.resources import Inbox, Secret, Warehouse, WarehouseIOManager
+from egregora_dag.assets import content, conversation, ingestion, operations, ranking, site, views
+from egregora_dag.resources import Inbox, Secret, SiteFolder, Warehouse, WarehouseIOManager
 from egregora_dag.settings import Home
+from egregora_dag.site import generator
 
 
 def definitions_of(home: Home) -> Definitions:
@@ -16,6 +17,7 @@ def definitions_of(home: Home) -> Definitions:
                 [ingestion, conversation, content, ranking, operations], include_specs=True
             ),
             *views.view_assets,
+            *([site.site] if generator.is_installed() else []),
         ],
         asset_checks=checks.asset_checks,
         jobs=automation.jobs,
@@ -28,6 +30,7 @@ def definitions_of(home: Home) -> Definitions:
             "io_manager": WarehouseIOManager(database=str(home.database)),
             "warehouse": Warehouse(database=str(home.database)),
             "inbox": Inbox(root=str(home.inbox)),
+            "site_folder": SiteFolder(root=str(home.site)),
             "secret": Secret(home=str(home.root)),
         },
     )

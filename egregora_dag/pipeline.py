@@ -26,7 +26,7 @@ from dagster import (
 )
 from duckdb import DuckDBPyConnection
 
-from egregora_dag import inbox, settings
+from egregora_dag import inbox, settings, site
 from egregora_dag.adapters import (
     ExportError,
     Privacy,
@@ -331,7 +331,7 @@ class Pipeline:
             follower.join()
 
     def forget_thread(self, key: str) -> dict[str, int]:
-        """Remove a chat everywhere: tables, inbox, partition.
+        """Remove a chat everywhere: tables, inbox, partition; and the home's site, made of it.
 
         Returns:
             Rows removed by table.
@@ -343,6 +343,7 @@ class Pipeline:
             thread = chats.get_thread(connection, key)
             removed = chats.forget_thread(connection, key)
             removed["pseudonyms"] = pseudonyms.forget_unused(connection)
+        site.clear(self.home.site)
         for origin in thread.origins:
             inbox.remove(self.home.inbox / origin)
         self.instance.delete_dynamic_partition(THREADS.name or "", key)
@@ -351,7 +352,7 @@ class Pipeline:
     def forget_author(
         self, author: str, keys: Sequence[str] | None = None
     ) -> tuple[list[str], dict[str, int]]:
-        """Remove a person's messages, and the exports that hold them, from chats.
+        """Remove a person's messages, the exports that hold them, and the home's site.
 
         Args:
             author: The person's name as the chat has it, or as it stands in the messages.
@@ -371,6 +372,8 @@ class Pipeline:
             for name in names if chosen else ():
                 removed.update(chats.forget_author(connection, name, chosen))
             removed["pseudonyms"] = pseudonyms.forget_unused(connection)
+        if chosen:
+            site.clear(self.home.site)
         for key in chosen:
             for origin in known[key].origins:
                 inbox.remove(self.home.inbox / origin)

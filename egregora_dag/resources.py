@@ -124,6 +124,21 @@ class Secret(ConfigurableResource[None]):
         return not Home(Path(self.home)).names_deleted.exists()
 
 
+class SiteFolder(ConfigurableResource[None]):
+    """Where what people read is kept.
+
+    Args:
+        root: The folder.
+    """
+
+    root: str = Field(description="Folder of the Markdown files and the site.")
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return Path(self.root)
+
+
 class Inbox(ConfigurableResource[None]):
     """The exports of each chat, in a folder named by its key.
 

@@ -52,6 +52,11 @@ class Home:
         return self.root / "dagster"
 
     @property
+    def site(self) -> Path:
+        """What people read: Markdown and a site, made by the asset `site`."""
+        return self.root / "site"
+
+    @property
     def secret(self) -> Path:
         """A random key of this home, readable by its owner alone."""
         return self.root / "secret"

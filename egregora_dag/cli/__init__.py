@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "threads": "threads",
     "forget": "threads",
     "pseudonyms": "privacy",
+    "export": "exporting",
     "migrate": "migrating",
 }
 

@@ -124,8 +124,9 @@ def undo_import(import_id: UUID, home: Home) -> None:
 def forget(home: Home, key: str | None, author: str | None, yes: bool) -> None:
     """Remove a chat or a person: messages, documents, and the exports in the inbox.
 
-    Ratings stay: they hold ids and numbers. Files outside the home, such as the exports on your
-    phone, are yours to remove.
+    The home's site goes, too, and is made anew when it is next asked for. Ratings stay: they hold
+    ids and numbers. Files outside the home, such as the exports on your phone and the folders you
+    exported to, are yours to remove.
     """
     if (not key and not author) or author == "":
         raise click.UsageError("Name what to forget with --thread, --author, or both.")
