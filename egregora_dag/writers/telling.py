@@ -16,13 +16,15 @@ from egregora_dag.writers.reading import Reading
 _LINES: Final = 12  # How many lines are looked at, of those that matter most,
 _BUSY: Final = 60  # Lines from which on people who name each other hold several conversations.
 _EARLY: Final = 4  # and of the first ones;
-_SENTENCES: Final = 12  # and how many of their sentences.
+_LATE: Final = 8  # How many of the last lines may tell how it ended.
+_SENTENCES: Final = 8  # and how many of their sentences.
 _DOING: Final = re.compile(
     r" (?:asks \S.*? (?:not )?to|wants|suggests|offers|will|is going to|has to|needs) "
 )
 _NAME: Final = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
 _DANGLING: Final = re.compile(
     r" says (?:that )?(?:it|this|he|she|they|these|those) | that (?:is|was) "
+    r"| says (?:not )?to \w+ (?:him|her|them|it)\b"
 )
 
 
@@ -82,18 +84,19 @@ def last(reading: Reading, before: Sequence[Told]) -> Told | None:
         before: Statements that are told already.
 
     Returns:
-        A statement of the window's last fifth that adds something; None if there is none.
+        A statement of the window's last lines that adds something; None if there is none.
     """
-    late = reading.lines[-max(3, len(reading.lines) // 5) :]
+    late = reading.lines[-max(3, len(reading.lines) // 5) :][-_LATE:]
     covered = set[str]().union(*(one.terms for one in before))
     least = 0.5 * min(one.score for one in before)
     for line in reversed(late):
         if line.length < 4 or any(one.line is line for one in before):
             continue
-        told_ = (_as_told(reading, one, ()) for one in _spoken(reading, line))
-        found = [one for one in told_ if one and one.terms - covered and one.score >= least]
-        if found:
-            return max(found, key=lambda one: one.score)
+        spoken = [one for one in _spoken(reading, line) if one.terms - covered]
+        best = max(spoken, key=lambda one: one.score, default=None)
+        told_ = _as_told(reading, best, ()) if best and best.score >= least else None
+        if told_ and told_.score >= least:
+            return told_
     return None
 
 
@@ -113,6 +116,8 @@ def _new(reading: Reading, one: Told, covered: Collection[str]) -> float:
 def _candidates(reading: Reading) -> Iterator[Told]:
     """What can be told of the sentences that matter most."""
     lines = dict.fromkeys(reading.ranked[:_LINES] + reading.lines[:_EARLY])
+    for line in reading.decisions[-1:]:
+        lines.pop(line, None)  # It is told as the outcome.
     names = {name for line in lines for name in _NAME.findall(line.text)}
     spoken = [one for line in lines for one in _spoken(reading, line)]
     best = nlargest(_SENTENCES, spoken, key=lambda one: one.score)

@@ -78,7 +78,7 @@ class Words:
 
     def _names_something(self, word: str) -> bool:
         """Whether an English word is a noun, by itself or by the article it stands with."""
-        if word.endswith("ing") and not is_noun(word):
+        if not word.isascii() or (word.endswith("ing") and not is_noun(word)):
             return False
         return is_noun(word) or (word in self._named and may_be_noun(word))
 
@@ -99,12 +99,14 @@ class Words:
         """The topic with the capitals, and in English the article, that it mostly comes with."""
         forms = dict.fromkeys((topic, topic.capitalize(), topic.title(), topic.upper()), 0)
         last = topic.rpartition(" ")[2]
-        texts = [line.text for line in self._lines if last in line.terms]
-        for text in texts:
+        lines = [line for line in self._lines if last in line.terms]
+        for line in lines:
             for form in forms:
-                forms[form] += f" {form}" in text
+                forms[form] += f" {form}" in line.text
         form = max(forms, key=lambda form: forms[form])
-        return with_article(form, texts) if english and form == topic else form
+        if not english or form != topic:
+            return form
+        return with_article(form, [line.tokens for line in lines if last in line.tokens])
 
 
 def _lone_weight(word: str) -> float:

@@ -15,6 +15,7 @@ from egregora_dag_tests.benchmarks.links_case import MESSAGES as LINKED
 from egregora_dag_tests.benchmarks.measuring import measure
 from egregora_dag_tests.benchmarks.mirror_case import RUNS, STEPS
 from egregora_dag_tests.benchmarks.reading_case import JSON_SOURCES
+from egregora_dag_tests.benchmarks.writing_case import SIZE as WINDOW
 
 GENERATOR = Path(__file__).parents[3] / "shared" / "tools" / "make_chat.py"
 MESSAGES, JSON_MESSAGES = 1_000_000, 500_000
@@ -133,6 +134,22 @@ def pipeline() -> None:
     console.print(table)
 
 
+def writing() -> None:
+    if not GENERATOR.exists():
+        console.print("The writer's benchmark is left out: its generator of chats is not here.")
+        return
+    with TemporaryDirectory() as folder:
+        one = measure(f"{CASES}writing_case", str(chat(folder, MESSAGES)), runs=1)
+    windows = MESSAGES // WINDOW
+    table = Table(title=f"The offline writer: {windows:,} windows of {WINDOW} messages")
+    for name in ("", "measured", "limit"):
+        table.add_column(name, justify="right" if name else "left")
+    table.add_row("seconds, reading and storing among them", f"{one.seconds:.0f}", "60")
+    table.add_row("windows a second", f"{windows / one.seconds:,.0f}", "")
+    table.add_row("peak MB", f"{one.megabytes:.0f}", "")
+    console.print(table)
+
+
 def stores() -> None:
     record = measure(f"{CASES}elo_case", "record")
     replay = measure(f"{CASES}elo_case", "replay")
@@ -164,7 +181,7 @@ def mirror() -> None:
     console.print(table)
 
 
-BENCHMARKS = (reading, json_reading, io_manager, stores, mirror, pipeline)
+BENCHMARKS = (reading, json_reading, io_manager, stores, mirror, writing, pipeline)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ _IRREGULAR: Final = {
 _WORD: Final = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)?")
 _SPACED_APOSTROPHE: Final = re.compile(r"(?<=\w) ?' ?(t|s|m|d|ll|re|ve)\b", re.I)
 _SPACE_BEFORE: Final = re.compile(r"\s+(?=[,;:!?.](?:\s|$))")
-_HAS: Final = re.compile(r"\b(is|has) (?=(?:got|been|had|gone|become|taken|happened|left)\b)")
+_HAS: Final = re.compile(r"(?<=\w)'s (?=(?:got|been|had|become|taken|happened)\b)", re.I)
 _ENDINGS: Final = {"n't": " not", "'m": " am", "'re": " are", "'ve": " have", "'ll": " will"}
 
 
@@ -61,8 +61,8 @@ def cleaned(text: str) -> str:
     text = text.replace("’", "'").replace("‘", "'")
     text = _SPACED_APOSTROPHE.sub(lambda match: f"'{match[1].lower()}", text)
     text = _SPACE_BEFORE.sub("", text)
+    text = _HAS.sub(" has ", text)
     text = _WORD.sub(_expanded, text)
-    text = _HAS.sub("has ", text)
     return text.replace("would better", "had better").strip()
 
 

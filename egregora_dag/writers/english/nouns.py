@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -12,7 +12,7 @@ _ARTICLES: Final = frozenset({"a", "an"})
 _VOWEL: Final = re.compile(
     r"[aeio](?!ne\b|nce\b|u)|u(?![ns][aeiou])|hour|honest|heir|honou?r", re.I
 )
-_OPENERS: Final = "the|a|an|my|your|our|his|her|their|this|that"
+_OPENERS: Final = frozenset(["the", "a", "an", "my", "your", "our", "his", "her", "their", "this"])
 
 
 @lru_cache(maxsize=10_000)
@@ -58,18 +58,24 @@ def is_adjective(word: str) -> bool:
     return "ADJ" in lemminflect.getAllLemmas(word)
 
 
-def with_article(topic: str, texts: Iterable[str]) -> str:
+def with_article(topic: str, said: Iterable[Sequence[str]]) -> str:
     """A topic with the article that a chat gives it.
 
     Args:
         topic: One or two words.
-        texts: What was said, where the topic occurs.
+        said: The words of what was said, in lower case, where the topic occurs.
 
     Returns:
         `the roof`, `a savings account`, `tomatoes`.
     """
-    pattern = re.compile(rf"\b(?:({_OPENERS})\s(?:\w+\s)?)?{re.escape(topic)}\b", re.I)
-    found = Counter((match[1] or "").lower() for text in texts for match in pattern.finditer(text))
+    *first, last = topic.lower().split()
+    found: Counter[str] = Counter()
+    for words in said:
+        at = words.index(last) - len(first)
+        before = words[max(0, at - 2) : max(0, at)][::-1]
+        # A word may stand between: `a nice roof`.
+        opener = next((word for word in before if word in _OPENERS), "")
+        found[opener] += 1
     bare = found.pop("", 0)
     if sum(found.values()) < max(1, bare):
         return topic

@@ -19,6 +19,7 @@ from egregora_dag.writers.english.vocabulary import (
     MODALS,
     PARTICLES,
     PREPOSITIONS,
+    THIRD,
 )
 
 _WORD: Final = re.compile(r"(\w+(?:[-'.:]\w+)*)")
@@ -26,7 +27,6 @@ _FIRST: Final = frozenset(
     {"i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"}
 )
 _SECOND: Final = frozenset({"you", "your", "yours", "yourself", "yourselves"})
-_THIRD: Final = frozenset({"they", "them", "their", "theirs", "he", "she", "him", "her", "his"})
 _PLAIN: Final = {
     "me": "them",
     "my": "their",
@@ -129,7 +129,7 @@ class Persons:
         lower = clause.lower
         if self.whom is None and not _SECOND.isdisjoint(lower):
             raise UnsureError
-        alone = not self.beside and _SECOND.isdisjoint(lower) and _THIRD.isdisjoint(lower)
+        alone = not self.beside and _SECOND.isdisjoint(lower) and THIRD.isdisjoint(lower)
         words = list(clause.words)
         for at, word in enumerate(lower):
             if word in {"i", "we"}:
@@ -223,7 +223,8 @@ def _agree_joined(clause: Clause, words: list[str], verb: int) -> None:
             after = at + 1
             if clause.lower[after] in ADVERBS and after + 1 < len(clause):
                 after += 1
-            if clause.lower[after] in ACTIONS:
+            joined = at == verb + 1 and verbs.is_present(clause.lower[after])
+            if joined or clause.lower[after] in ACTIONS:
                 words[after] = verbs.inflected(clause.lower[after], "VBZ")
             return
 

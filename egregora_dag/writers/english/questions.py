@@ -290,6 +290,8 @@ def _permitted(rest: Clause, persons: Persons, *, offer: bool) -> str | None:
     lower = rest.lower
     if not lower or (lower[0] not in ACTIONS and lower[0] != "have"):
         return None
+    if lower[0] in {"ask", "say"}:
+        raise UnsureError
     verb = "offers" if offer or lower[0] == "help" else "asks"
     persons = replace(persons, beside=False)
     return f"{persons.who} {verb} to {_acted(rest, persons)}"

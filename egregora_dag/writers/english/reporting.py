@@ -40,7 +40,8 @@ _TAG: Final = re.compile(
 # What is said of what was said before, not of what follows.
 _NOD: Final = re.compile(
     r"^(?:that|it|this) is (?:\w+ )?(?:right|fine|true|great|good|ok|okay|all|it|perfect)[,.!] "
-    r"|^i (?:see|agree|know|understand)[,.!] |^dear [\w ]+, |^i (?:have to|must) say,? "
+    r"|^i (?:see|agree|know|understand)[,.!] |^thanks(?: \w+)?, |^dear [\w ]+, "
+    r"|^i (?:have to|must) say,? "
     r"|^(?:as you know|to be honest|in fact|for example|first of all|after all),? ",
     re.I,
 )
@@ -72,7 +73,9 @@ def report(sentence: str, who: str, whom: str | None, names: Collection[str] = (
         text, asks = _TAG.sub("", text), False
     text = _COURTESY.sub("", text)
     clause = _bare(Clause.of(text.rstrip(" .!?;:,-–—")))
-    clause = _bare(Clause.of(_NOD.sub("", str(clause))))
+    nod = _NOD.match(str(clause))
+    if nod:
+        clause = _bare(Clause.of(str(clause)[nod.end() :]))
     if not len(clause) >= _SHORTEST or any(re.search(r"[.!?]", gap) for gap in clause.gaps[1:-1]):
         return None
     fitting = clause if len(clause) <= _LONGEST else _shortened(clause)

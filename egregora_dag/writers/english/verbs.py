@@ -5,7 +5,7 @@ from typing import Final
 
 import lemminflect
 
-from egregora_dag.writers.english.vocabulary import FINITE
+from egregora_dag.writers.english.vocabulary import AMBIGUOUS_PASTS, FINITE
 
 _IRREGULAR: Final = {"am": "is", "are": "is", "were": "was", "have": "has", "do": "does"}
 _PLURAL: Final = {"am": "are", "is": "are", "was": "were", "has": "have", "does": "do"}
@@ -48,6 +48,8 @@ def is_past(word: str) -> bool:
     Returns:
         True if so.
     """
+    if word in lemmas(word) and word not in AMBIGUOUS_PASTS:
+        return word in lemminflect.getInflection(word, "VBD")  # `Put`; but `weed` is not of `wee`.
     return any(word in lemminflect.getInflection(lemma, "VBD") for lemma in lemmas(word))
 
 

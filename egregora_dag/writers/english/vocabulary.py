@@ -138,3 +138,10 @@ ADJECTIVES: Final = _set(
 )
 TITLE_DETERMINERS: Final = _set("the a an my your our his her their every no")
 TITLE_LINKS: Final = _set("of in on at for with from to about under behind between near without")
+# Whom `they` could mean beside the one who speaks.
+THIRD: Final = _set(
+    "they them their theirs he she him her his anyone anybody everyone everybody someone somebody "
+    "nobody who people"
+)
+# Pasts of common verbs that are base forms of rare ones.
+AMBIGUOUS_PASTS: Final = _set("saw found felt fell left lay wound bore ground rose shot spat")
