@@ -8,7 +8,8 @@ from typing import Final
 
 from egregora_dag.writers import stopwords
 from egregora_dag.writers.languages import ENGLISH, Language, language_of
-from egregora_dag.writers.lines import Line, activity, called, link, read_lines
+from egregora_dag.writers.lines import QUESTION_MARKS, Line, activity, called, link, read_lines
+from egregora_dag.writers.phrases import sentences
 from egregora_dag.writers.protocol import Window
 from egregora_dag.writers.weighing import Words, weigh
 
@@ -91,7 +92,10 @@ def _decisions(lines: Sequence[Line], addressed: bool, language: Language) -> li
         elif len(line.terms) > 2:
             proposal = line
         if len(line.terms) > 2 and language.decides(line.text, line.tokens):
-            stated.add(line.index)
+            # A question may name a decision, but states none.
+            parts = [part for part in sentences(line.text) if not part.endswith(QUESTION_MARKS)]
+            if any(language.decides(part, line.tokens) for part in parts):
+                stated.add(line.index)
     # Two who say yes answer a question; to agree to a statement takes three.
     voted = {at for at, who in votes.items() if len(who) + lines[at].asks > 2 and not addressed}
     return [lines[at] for at in sorted(stated | voted)]

@@ -22,6 +22,7 @@ _DOING: Final = re.compile(
     r" (?:asks \S.*? (?:not )?to|wants|suggests|offers|will|is going to|has to|needs) "
 )
 _NAME: Final = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
+_TITLES: Final = re.compile(r"\b(Mr|Mrs|Ms|Dr|Prof|St)\.(?= )")  # No end of a sentence.
 _DANGLING: Final = re.compile(
     r" says (?:that )?(?:it|this|he|she|they|these|those) | that (?:is|was) "
     r"| says (?:not )?to \w+ (?:him|her|them|it)\b"
@@ -126,7 +127,7 @@ def _candidates(reading: Reading) -> Iterator[Told]:
 
 def _spoken(reading: Reading, line: Line) -> Iterator[Told]:
     """The sentences of a line that hold telling words, as they were said."""
-    for place, sentence in enumerate(phrases.sentences(line.text)):
+    for place, sentence in enumerate(phrases.sentences(_TITLES.sub(r"\1", line.text))):
         found = map(tokens.TERMS.__getitem__, tokens.tokens(sentence))
         terms = frozenset(filter(reading.words.weights.__contains__, found))
         if terms:

@@ -95,6 +95,15 @@ def test_sections_that_would_be_empty_are_left_out() -> None:
     assert "## Open questions" not in post(ROOF).content
 
 
+def test_a_question_about_a_decision_decides_nothing() -> None:
+    asked = chat(
+        *((m.author, m.content) for m in ROOF.messages[:7]),
+        ("Mara", "Is the final decision about the greenhouse glass made?"),
+        ("João", "The council meets about the glass in April"),
+    )
+    assert "## Decided" not in post(asked).content
+
+
 def test_a_last_question_that_nobody_took_up_is_open_or_quoted() -> None:
     asked = chat(
         *((m.author, m.content) for m in ROOF.messages[:7]),

@@ -21,6 +21,7 @@ TOLD = {
     "The roof is leaking again": "Mara says the roof is leaking again",
     "My sister has a ladder": "Mara says their sister has a ladder",
     "You should ring the glazier": "Mara tells João that João should ring the glazier",
+    "While it rains, the roof is loud": ("Mara says that while it rains, the roof is loud"),
     "The key has gone": "Mara says the key has gone",
     "Maybe you are right about the glass": "Mara says that maybe João is right about the glass",
     "If you open the vent, the mould is gone": (
@@ -50,12 +51,17 @@ TOLD = {
     "Do you know where the key is?": "Mara asks João where the key is",
     "The rain is heavy, isn't it?": "Mara says the rain is heavy",
     # Nothing to tell, or not sure what.
+    "You getting married?": None,
+    "Haven't been sleeping well lately": None,
+    "I'm sorry, refresh my memory": None,
     "Good morning, everybody!": None,
     "Thank you very much.": None,
     "cheaper but not so pretty": None,
     "Me too": None,
     "The letter you need signed was lost": None,
     "He said 'I want money' to the baker": None,
+    "You are right, look at the roof": None,
+    "I cannot sell it.We never do": None,
     "grep -r foo_bar /etc": None,
 }
 

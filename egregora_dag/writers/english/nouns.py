@@ -76,6 +76,9 @@ def with_article(topic: str, said: Iterable[Sequence[str]]) -> str:
         # A word may stand between: `a nice roof`.
         opener = next((word for word in before if word in _OPENERS), "")
         found[opener] += 1
+    if lemminflect.getLemma(last, "NOUN")[:1] != (last,):  # A plural: `a few hills`.
+        for article in _ARTICLES:
+            found[""] += found.pop(article, 0)
     bare = found.pop("", 0)
     if sum(found.values()) < max(1, bare):
         return topic

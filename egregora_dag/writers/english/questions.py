@@ -52,9 +52,13 @@ def question(clause: Clause, persons: Persons) -> str:
         return _asks(persons, _of_word(clause, persons), clause)
     if first in AUXILIARIES:
         return _of_auxiliary(clause, persons)
-    if first in _SUBJECT_PRONOUNS - {"i"} and len(clause) > 2:
+    if first in _SUBJECT_PRONOUNS - {"i"} and len(clause) > 2 and _is_finite(clause.lower[1]):
         return _asks(persons, f"whether {persons.told(clause, mentioned=True)}", clause)
     raise UnsureError
+
+
+def _is_finite(word: str) -> bool:
+    return word in AUXILIARIES or verbs.is_present(word) or verbs.is_past(word)
 
 
 def request(clause: Clause, persons: Persons) -> str:
@@ -76,6 +80,8 @@ def request(clause: Clause, persons: Persons) -> str:
         clause = clause[1:]
     if not clause.lower or clause.lower[0] not in ACTIONS or clause.lower[0] in WISHED:
         raise UnsureError
+    if clause.lower[0] == "have" and clause.lower[1:2] and clause.lower[1] not in DETERMINERS:
+        raise UnsureError  # `Have not been well`: no order.
     if clause.starts("have", "a") and WISHES & set(clause.lower):
         raise UnsureError
     if clause.starts("let", "me") and clause.lower[2:3] in (["see"], ["know"], ["think"], []):
@@ -160,7 +166,7 @@ def _of_word(clause: Clause, persons: Persons) -> str:
     if not rest.lower:
         raise UnsureError
     own = rest.lower[0] == "i" and lower[at] in {"do", "can", "should"} and lower[0] != "why"
-    if own and rest.lower[1:2] and rest.lower[1] in ACTIONS | {"do", "be"}:
+    if own and rest.lower[1:2] and rest.lower[1] in (ACTIONS - {"need"}) | {"be"}:
         return f"{head} to {persons.told(rest[1:], mentioned=True, base=True)}"
     if lower[at] in BE and rest.lower[0] not in SUBJECTS | DETERMINERS:
         return f"{head} {lower[at]} {persons.told(rest, mentioned=True)}"

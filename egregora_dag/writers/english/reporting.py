@@ -13,6 +13,7 @@ from egregora_dag.writers.english.vocabulary import (
     ADVERBS,
     AUXILIARIES,
     CALLED,
+    CONDITIONS,
     DETERMINERS,
     DO,
     EMPTY,
@@ -30,7 +31,7 @@ from egregora_dag.writers.english.vocabulary import (
 _LONGEST: Final = 30  # Words of a reported sentence.
 _SHORTEST: Final = 3
 _STRANGE: Final = re.compile(
-    r"(?<!\w)'|'(?!\w)|[^\w\s,;:'\-–—%$€£.!?/&()]|_|\.\.|\w\.\w*\(|--|\d\)|\(|\)|/"
+    r"(?<!\w)'|'(?!\w)|[a-z][.!?][A-Z]|[^\w\s,;:'\-–—%$€£.!?/&()]|_|\.\.|\w\.\w*\(|--|\d\)|\(|\)|/"
 )
 _TAG: Final = re.compile(
     r",\s*(?:(?:is|are|do|does|did|was|were|can|will|would|has|have|should|could)(?: not)? "
@@ -48,6 +49,7 @@ _NOD: Final = re.compile(
 _COURTESY: Final = re.compile(
     r",? (?:please|thank you|thanks)(?: very much| a lot)?[ .!]*(?=\??$)", re.I
 )
+_OBJECTS: Final = frozenset({"me", "us", "it", "them", "him", "her"})
 _AFTER_A_CALL: Final = SUBJECTS | MODALS | DO
 _CUT: Final = re.compile(r"[,;–—-]?\s+(?:and|but|so|because|which|although|or|as)\s|[;–—]\s|,\s")
 
@@ -153,7 +155,7 @@ def _reported(clause: Clause, persons: Persons, *, asks: bool) -> str:
 def _orders(clause: Clause) -> bool:
     """Whether a clause that begins with a verb of doing is an order."""
     second = clause.lower[1]
-    return second in DETERMINERS | PREPOSITIONS | ADVERBS | {"me", "us", "it", "them", "him", "her"}
+    return second in DETERMINERS | PREPOSITIONS | ADVERBS | _OBJECTS
 
 
 def _stated(clause: Clause, persons: Persons) -> str:
@@ -161,6 +163,8 @@ def _stated(clause: Clause, persons: Persons) -> str:
     while clause.lower[0] in EMPTY and len(clause) > _SHORTEST:
         clause = clause[1:]
     lower = clause.lower
+    if _turns_to_an_order(clause):
+        raise UnsureError
     if lower[0] in ADVERBS and _is_sentence(clause[1:]):
         return f"{persons.who} says that {persons.told(clause, mentioned=True)}"
     if lower[:3] == ["i", "would", "like"] and len(lower) > 3 and lower[3] not in {"you"}:
@@ -179,9 +183,19 @@ def _stated(clause: Clause, persons: Persons) -> str:
     return f"{persons.who} says {persons.told(clause, mentioned=True)}"
 
 
+def _turns_to_an_order(clause: Clause) -> bool:
+    """Whether an order follows a comma, as in `I am sorry, take mine`."""
+    for at in range(1, len(clause) - 1):
+        verb, then = clause.lower[at : at + 2]
+        orders = verb in ACTIONS or (verbs.is_present(verb) and then in DETERMINERS | _OBJECTS)
+        if clause.gaps[at].startswith(",") and orders:
+            return True
+    return False
+
+
 def _has_condition(clause: Clause) -> bool:
     """Whether a clause is `if …, …` with a statement after the comma."""
-    if clause.lower[0] not in {"if", "when", "after", "once", "before", "since", "unless", "until"}:
+    if clause.lower[0] not in CONDITIONS:
         return False
     pauses = [at for at in range(1, len(clause)) if clause.gaps[at].startswith(",")]
     if len(pauses) != 1 or pauses[0] < 3:
@@ -193,7 +207,9 @@ def _has_condition(clause: Clause) -> bool:
 def _is_sentence(clause: Clause) -> bool:
     """Whether a clause has a subject and then a finite verb."""
     lower = clause.lower
-    if lower[0] in AUXILIARIES | WH | PREPOSITIONS | NO_SUBJECTS or clause.starts("that", "all"):
+    if lower[0] in AUXILIARIES | WH | PREPOSITIONS | NO_SUBJECTS | CONDITIONS or clause.starts(
+        "that", "all"
+    ):
         return False
     if lower[0] in SUBJECTS - {"this", "that", "these", "those", "there"} or lower[0] == "i":
         at = 1

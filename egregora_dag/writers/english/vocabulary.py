@@ -145,3 +145,7 @@ THIRD: Final = _set(
 )
 # Pasts of common verbs that are base forms of rare ones.
 AMBIGUOUS_PASTS: Final = _set("saw found felt fell left lay wound bore ground rose shot spat")
+# What opens a clause that another follows: `if it rains, …`.
+CONDITIONS: Final = _set(
+    "if when after once before since unless until while although though whenever"
+)
