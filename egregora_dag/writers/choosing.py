@@ -139,6 +139,20 @@ def named(reading: Reading) -> tuple[str, Line] | None:
     return best
 
 
+def introduces(reading: Reading, phrase: str) -> bool:
+    """Whether a noun phrase brings up the very thing that a window is about.
+
+    Args:
+        reading: The window, read; in English.
+        phrase: One of its noun phrases.
+
+    Returns:
+        True for `a` or `an` before one of the two heaviest words.
+    """
+    words = tokens.words(phrase)
+    return words[0] in {"a", "an"} and not set(words).isdisjoint(reading.words.heaviest(2))
+
+
 def ending(reading: Reading, titled: Line | None) -> Line | None:
     """How the window ended.
 

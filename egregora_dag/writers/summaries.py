@@ -12,7 +12,6 @@ from egregora_dag.writers.markdown import plain
 from egregora_dag.writers.reading import Reading
 
 _QUOTED: Final = 150  # Characters of a quote within a sentence.
-_STATEMENTS: Final = 2
 _LONG: Final = 20  # Lines from which on the lead tells how a window ended.
 _ASKED_TWICE: Final = re.compile(r"([?？؟])[?？؟]+$")
 _STOPS: Final = (*QUESTION_MARKS, ".", "!", "…", "。", "！", "।")
@@ -28,13 +27,28 @@ def title_and_summary(reading: Reading) -> tuple[str, str]:
         The title, and a summary of one to three sentences that does not repeat it.
     """
     told = choosing.headline(reading)
-    if told and reading.language.code == ENGLISH and is_private(told[0]):
-        told = choosing.named(reading) or (None if reading.topics else told)
+    if reading.language.code == ENGLISH:
+        told = _of_everybody(reading, told)
     if told:
         phrase, titled = told
         return capital(plain(_titled(phrase, reading.language))), _summary(reading, titled)
     topics = [plain(topic) for topic in reading.topics[:2]] or [reading.language.sentences["talk"]]
     return capital(reading.language.listed(topics)), _summary(reading, None)
+
+
+def _of_everybody(reading: Reading, told: tuple[str, Line] | None) -> tuple[str, Line] | None:
+    """A phrase that names what the window is about, where the headline is no good title.
+
+    A thing that a window brings up, such as `a whole lasagne on the compost heap`, names it better
+    than most statements; what says `I` or `you` names nothing.
+    """
+    private = told is not None and is_private(told[0])
+    if told and not private and (told[0].endswith(QUESTION_MARKS) or told[1] in reading.decisions):
+        return told
+    named = choosing.named(reading)
+    if named and (private or told is None or choosing.introduces(reading, named[0])):
+        return named
+    return None if private and reading.topics else told
 
 
 def _titled(phrase: str, language: Language) -> str:
@@ -82,7 +96,7 @@ def _summary(reading: Reading, titled: Line | None) -> str:
 
 def _reported(reading: Reading, titled: Line | None) -> list[str]:
     """What was said and how it ended, in reported speech; nothing where the rules are not sure."""
-    told = telling.told(reading, _STATEMENTS)
+    told = telling.told(reading)
     if not told:
         return []
     sentences = [f"{one.text}." for one in told]

@@ -13,11 +13,11 @@ from egregora_dag.writers.lines import Line
 from egregora_dag.writers.markdown import plain
 from egregora_dag.writers.reading import Reading
 
-_LINES: Final = 12  # How many lines are looked at, of those that matter most,
-_BUSY: Final = 60  # Lines from which on people who name each other hold several conversations.
-_EARLY: Final = 4  # and of the first ones;
+_STATEMENTS: Final = 2  # How many are told; of several conversations one more.
+_SENTENCES: Final = 8  # How many of those that matter most are put into reported speech.
+_EARLY: Final = 4  # The first lines are among them, if they weigh enough.
 _LATE: Final = 8  # How many of the last lines may tell how it ended.
-_SENTENCES: Final = 8  # and how many of their sentences.
+_BUSY: Final = 60  # Lines from which on people who name each other hold several conversations.
 _DOING: Final = re.compile(
     r" (?:asks \S.*? (?:not )?to|wants|suggests|offers|will|is going to|has to|needs) "
 )
@@ -48,22 +48,23 @@ class Told:
     score: float
 
 
-def told(reading: Reading, limit: int) -> list[Told]:
+def told(reading: Reading) -> list[Told]:
     """The statements that tell best what was said.
 
-    They are taken one by one, each for the words that the ones before it did not cover.
+    They are taken one by one, each for the words that the ones before it did not cover. Where
+    several conversations go on at once, each tells of another of them.
 
     Args:
         reading: A window in English.
-        limit: How many at most.
 
     Returns:
         Statements, in order.
     """
-    pool = sorted(_candidates(reading), key=lambda one: -one.score)
+    busy = is_busy(reading)
+    limit = _STATEMENTS + busy
+    pool = sorted(_candidates(reading, _SENTENCES * (1 + 2 * busy)), key=lambda one: -one.score)
     chosen: list[Told] = []
     covered: set[str] = set()
-    busy = reading.addressed and len(reading.lines) > _BUSY
     while pool and len(chosen) < limit:
         best = max(pool, key=lambda one: one.score * _new(reading, one, covered))
         pool.remove(best)
@@ -71,7 +72,7 @@ def told(reading: Reading, limit: int) -> list[Told]:
             break
         chosen.append(best)
         covered |= best.terms
-        if busy:  # Several conversations at once: one statement of each.
+        if busy:
             root = _root(reading, best.line)
             pool = [one for one in pool if _root(reading, one.line) != root]
     return sorted(chosen, key=lambda one: (one.line.index, one.place))
@@ -101,6 +102,18 @@ def last(reading: Reading, before: Sequence[Told]) -> Told | None:
     return None
 
 
+def is_busy(reading: Reading) -> bool:
+    """Whether several conversations go on at once in a window.
+
+    Args:
+        reading: The window.
+
+    Returns:
+        True for a long one in which people name whom they answer.
+    """
+    return reading.addressed and len(reading.lines) > _BUSY
+
+
 def _root(reading: Reading, line: Line) -> int:
     """Index of the line that began the conversation a line is in."""
     while line.parent is not None:
@@ -114,14 +127,14 @@ def _new(reading: Reading, one: Told, covered: Collection[str]) -> float:
     return sum(weights[term] for term in one.terms if term not in covered) / whole if whole else 0.0
 
 
-def _candidates(reading: Reading) -> Iterator[Told]:
+def _candidates(reading: Reading, limit: int) -> Iterator[Told]:
     """What can be told of the sentences that matter most."""
-    lines = dict.fromkeys(reading.ranked[:_LINES] + reading.lines[:_EARLY])
+    lines = dict.fromkeys(reading.ranked[: limit * 3 // 2] + reading.lines[:_EARLY])
     for line in reading.decisions[-1:]:
         lines.pop(line, None)  # It is told as the outcome.
     names = {name for line in lines for name in _NAME.findall(line.text)}
     spoken = [one for line in lines for one in _spoken(reading, line)]
-    best = nlargest(_SENTENCES, spoken, key=lambda one: one.score)
+    best = nlargest(limit, spoken, key=lambda one: one.score)
     return filter(None, (_as_told(reading, one, names) for one in best))
 
 

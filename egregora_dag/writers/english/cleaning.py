@@ -58,7 +58,7 @@ def cleaned(text: str) -> str:
     Returns:
         The sentence: `I have`, `have not`.
     """
-    text = text.replace("’", "'").replace("‘", "'")
+    text = " ".join(text.replace("’", "'").replace("‘", "'").split())
     text = _SPACED_APOSTROPHE.sub(lambda match: f"'{match[1].lower()}", text)
     text = _SPACE_BEFORE.sub("", text)
     text = _HAS.sub(" has ", text)
