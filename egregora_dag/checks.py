@@ -22,6 +22,7 @@ from egregora_dag.database import connections
 from egregora_dag.database.contracts import Contract, differences
 from egregora_dag.database.elo import replayed
 from egregora_dag.database.schemas import (
+    BRADLEY_TERRY,
     COMPARISONS,
     CONTRACTS,
     DOCUMENTS,
@@ -46,6 +47,7 @@ CHECKED: Final = (
     DOCUMENTS,
     COMPARISONS,
     ELO_RATINGS,
+    BRADLEY_TERRY,
     RUNS,
     TASKS,
 )

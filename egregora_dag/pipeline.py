@@ -250,7 +250,7 @@ class Pipeline:
             What went wrong, if anything.
         """
         outcome = outcome or Outcome()
-        assets = [AssetKey(name) for name in ("comparisons", "elo_ratings")]
+        assets = [AssetKey(name) for name in ("comparisons", "elo_ratings", "bradley_terry")]
         assets += [view.key for view in view_assets if not self._is_made(view)]
         self._execute(ranking_job.name, RunConfig(), outcome, asset_selection=assets)
         return outcome

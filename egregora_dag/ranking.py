@@ -1,22 +1,26 @@
-"""Comparisons → ratings, and which posts to compare next; the formula is in `database.elo`."""
+"""Comparisons → ratings: Elo by `database.elo`, and strengths by `bradley_terry`."""
 
 import datetime as dt
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from egregora_dag.database.elo import INITIAL_RATING, K_FACTOR, updated_ratings
+from egregora_dag import bradley_terry
+from egregora_dag.database.elo import INITIAL_RATING, updated_ratings
 from egregora_dag.database.identifiers import make_id
-from egregora_dag.database.schemas import ELO_RATINGS
+from egregora_dag.database.rerating import Weighing
+from egregora_dag.database.schemas import ELO_RATINGS, WINNERS
 from egregora_dag.judges.protocol import Judge, Post
+from egregora_dag.pairing import Standings, next_pairs
 
-# How far to look for a partner among the posts of similar rating.
-_REACH: Final = 32
+# Standard errors to either side that hold 95 % of a normal distribution.
+_SURE: Final = 1.959964
+_PLAIN: Final = Weighing()
 
 
 def ratings_of(comparisons: ir.Table) -> ir.Table:
@@ -59,51 +63,43 @@ def ratings_of(comparisons: ir.Table) -> ir.Table:
     )
 
 
-@dataclass
-class Standings:
-    """What is known of the posts: their ratings, and who was compared with whom.
+def strengths_of(comparisons: pa.Table, weighing: Weighing) -> pa.Table:
+    """How good the posts are by all verdicts at once, and how sure that is.
 
-    Attributes:
-        ratings: Elo by post.
-        compared: Opponents by post, as far as this judge has seen them.
-        counts: Comparisons by post, of all judges.
-        sequence: Number of the next comparison.
+    Args:
+        comparisons: post_a, post_b, winner and judge of each comparison.
+        weighing: How much verdicts count.
+
+    Returns:
+        Rows of `bradley_terry`: the posts with verdicts that count.
     """
+    judge = pc.dictionary_encode(comparisons["judge"].combine_chunks())
+    by_judge = np.array([weighing.weight_of(name) for name in judge.dictionary.to_pylist()])
+    weight = by_judge[judge.indices.to_numpy()] if len(judge) else np.zeros(0)
+    counting = weight > 0
+    told = comparisons.filter(pa.array(counting))
+    ids = pa.chunked_array([*told["post_a"].chunks, *told["post_b"].chunks], pa.string())
+    posts = pc.dictionary_encode(ids.combine_chunks())
+    a, b = posts.indices.to_numpy().astype(np.int64).reshape(2, -1)
+    won, tied = (pc.equal(told["winner"], side).to_numpy() for side in ("a", "tie"))
+    fitted = bradley_terry.fit(a, b, won + 0.5 * tied, weight[counting], len(posts.dictionary))
+    middle = INITIAL_RATING + bradley_terry.POINTS * fitted.values
+    reach = _SURE * bradley_terry.POINTS * fitted.errors
+    return pa.table(
+        {
+            "post_id": posts.dictionary,
+            "strength": middle,
+            "lower": middle - reach,
+            "upper": middle + reach,
+            "comparisons": np.bincount(np.concatenate([a, b]), minlength=len(posts.dictionary)),
+        }
+    )
 
-    ratings: dict[str, float]
-    compared: defaultdict[str, set[str]]
-    counts: defaultdict[str, int]
-    sequence: int = 0
 
-    @classmethod
-    def of(
-        cls,
-        history: Iterable[Mapping[str, Any]],
-        judge: str,
-        initial: Mapping[str, float] | None = None,
-    ) -> "Standings":
-        """The standings after these comparisons.
-
-        Args:
-            history: Rows of `comparisons`, by sequence.
-            judge: Whose opponents count as met.
-            initial: The ratings that posts start from, where that is not 1500.
-        """
-        standings = cls(dict(initial or {}), defaultdict(set), defaultdict(int))
-        for row in history:
-            a, b = row["post_a"], row["post_b"]
-            standings.ratings |= {a: row["rating_a_after"], b: row["rating_b_after"]}
-            standings.counts[a] += 1
-            standings.counts[b] += 1
-            if row["judge"] == judge:
-                standings.compared[a].add(b)
-                standings.compared[b].add(a)
-            standings.sequence = row["sequence"] + 1
-        return standings
-
-    def rating(self, post: str) -> float:
-        """Elo of a post, 1500 for a new one."""
-        return self.ratings.get(post, INITIAL_RATING)
+def judged(comparisons: ir.Table) -> ir.Table:
+    """What `strengths_of` takes of the comparisons; what is no verdict is left to the checks."""
+    valid = comparisons.filter(comparisons.winner.isin(WINNERS))
+    return valid.order_by("sequence").select("post_a", "post_b", "winner", "judge")
 
 
 def compare_posts(
@@ -113,7 +109,7 @@ def compare_posts(
     *,
     per_post: int,
     now: dt.datetime,
-    k_factor: float = K_FACTOR,
+    weighing: Weighing = _PLAIN,
 ) -> Iterator[dict[str, Any]]:
     """Compare posts until each has its number of comparisons or no partner is left.
 
@@ -123,13 +119,14 @@ def compare_posts(
         judge: Who judges.
         per_post: How many comparisons a post takes part in before it rests.
         now: The time of the comparisons.
-        k_factor: How much a comparison moves a rating.
+        weighing: How much verdicts count.
 
     Yields:
         Rows of `comparisons`, by sequence.
     """
     by_id = {post.document_id: post for post in posts}
-    while pairs := next_pairs(sorted(by_id), standings, per_post):
+    k_factor = weighing.k_of(judge.name)
+    while pairs := list(next_pairs(list(by_id), standings, per_post)):
         for a, b in pairs:
             winner = judge.compare(by_id[a], by_id[b])
             before = standings.rating(a), standings.rating(b)
@@ -151,43 +148,5 @@ def compare_posts(
             }
             standings.ratings |= {a: after[0], b: after[1]}
             standings.sequence += 1
-            for post, opponent in ((a, b), (b, a)):
-                standings.compared[post].add(opponent)
-                standings.counts[post] += 1
-
-
-def next_pairs(posts: Sequence[str], standings: Standings, per_post: int) -> list[tuple[str, str]]:
-    """One round: each post that still waits, with the one nearest in rating it has not met.
-
-    Args:
-        posts: Ids of the posts, sorted.
-        standings: Ratings, counts and who met whom.
-        per_post: Comparisons a post takes part in before it rests.
-
-    Returns:
-        Pairs in which no post occurs twice; posts with the fewest comparisons come first. A post
-        that rests is drawn in only when no waiting one is near.
-    """
-    ranked = sorted((standings.rating(post), post) for post in posts)
-    waiting = [post for post in posts if standings.counts[post] < per_post]
-    waits = set(waiting)
-    taken: set[str] = set()
-    pairs = []
-    for post in sorted(waiting, key=lambda post: (standings.counts[post], post)):
-        if post in taken:
-            continue
-        place = bisect_left(ranked, (standings.rating(post), post))
-        near = [
-            ranked[other][1]
-            for step in range(1, _REACH + 1)
-            for other in (place + step, place - step)
-            if 0 <= other < len(ranked)
-        ]
-        free = [
-            other for other in near if other not in taken and other not in standings.compared[post]
-        ]
-        partner = next((other for other in free if other in waits), next(iter(free), None))
-        if partner is not None:
-            pairs.append((post, partner))
-            taken |= {post, partner}
-    return pairs
+            standings.note(a, b, winner)
+            standings.meet(a, b)

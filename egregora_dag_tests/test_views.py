@@ -12,6 +12,7 @@ import pytest
 
 from egregora_dag.assets.views import VIEWS
 from egregora_dag.database.schemas import (
+    BRADLEY_TERRY,
     CONTRACTS,
     DOCUMENTS,
     ELO_RATINGS,
@@ -215,8 +216,10 @@ def post(title: str, **values: Any) -> dict[str, Any]:
     return row | values
 
 
-def test_top_posts_are_the_published_posts_the_best_first(warehouse: Warehouse) -> None:
-    posts = [post(title) for title in ("good", "bad", "new")]
+def test_top_posts_stand_by_the_lower_bound_and_those_never_compared_come_last(
+    warehouse: Warehouse,
+) -> None:
+    posts = [post(title) for title in ("good", "perhaps good", "new")]
     others = [
         post("a draft", status="draft"),
         post("gone", status="superseded"),
@@ -236,11 +239,26 @@ def test_top_posts_are_the_published_posts_the_best_first(warehouse: Warehouse) 
         )
     ]
     insert(warehouse.path, ELO_RATINGS, *ratings)
+    strengths = [
+        {
+            "post_id": row["document_id"],
+            **{"strength": middle, "lower": middle - reach, "upper": middle + reach},
+            "comparisons": 3,
+        }
+        for row, middle, reach in zip(
+            [posts[0], posts[1], others[0]],
+            [1550.0, 1700.0, 1900.0],
+            [50.0, 300.0, 9.0],
+            strict=True,
+        )
+    ]
+    insert(warehouse.path, BRADLEY_TERRY, *strengths)
     found = shown(warehouse, "top_posts")
-    assert [(row["title"], row["rating"], row["comparisons"], row["ties"]) for row in found] == [
-        ("good", 1600.0, 3, 3),
-        ("new", 1500.0, 0, 0),
-        ("bad", 1400.0, 3, 3),
+    columns = ("title", "rating", "comparisons", "ties", "strength", "lower", "upper")
+    assert [tuple(row[name] for name in columns) for row in found] == [
+        ("good", 1600.0, 3, 3, 1550.0, 1500.0, 1600.0),
+        ("perhaps good", 1400.0, 3, 3, 1700.0, 1400.0, 2000.0),
+        ("new", 1500.0, 0, 0, None, None, None),
     ]
 
 

@@ -1,6 +1,7 @@
 """Documents → comparisons → ratings."""
 
 import datetime as dt
+from collections.abc import Mapping
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -9,10 +10,12 @@ from pydantic import Field
 
 from egregora_dag import ranking
 from egregora_dag.assets.common import RETRY, table_options
+from egregora_dag.ballots import HUMAN, published_posts, standings_of
 from egregora_dag.database.elo import K_FACTOR
-from egregora_dag.database.schemas import COMPARISONS, DOCUMENTS, ELO_RATINGS
+from egregora_dag.database.rerating import Weighing, stored_weighing
+from egregora_dag.database.schemas import BRADLEY_TERRY, COMPARISONS, ELO_RATINGS
 from egregora_dag.database.tables import memory_table
-from egregora_dag.judges import JUDGES, Post, get_judge
+from egregora_dag.judges import JUDGES, SettingError, get_judge
 from egregora_dag.resources import Warehouse
 
 # Follows the documents of any chat; unlike `eager`, it does not wait for the chats that have none.
@@ -26,14 +29,37 @@ _WHEN_DOCUMENTS_CHANGED = (
 )
 
 
-class JudgeSettings(Config):
+class RatingSettings(Config):
+    """How much verdicts count."""
+
+    judge_weights: dict[str, float] = Field(
+        default={},
+        description="How many verdicts one of a judge counts as, by the judge's name. In place of "
+        "what `egregora-dag rerate` set; for past comparisons it is that command that sets it.",
+    )
+
+
+class JudgeSettings(RatingSettings):
     """Who judges, and how often."""
 
     judge: str = Field("offline", description=f"One of {', '.join(JUDGES)}.")
     comparisons_per_post: int = Field(
         8, description="Comparisons a post takes part in before it rests."
     )
-    k_factor: float = Field(K_FACTOR, description="How much a comparison moves a rating.")
+    k_factor: float | None = Field(
+        None,
+        description="How much a comparison moves a rating, before the judge's weight; what "
+        f"`egregora-dag rerate` set, or {K_FACTOR:.0f}, if None.",
+    )
+
+
+def _weighing(
+    warehouse: Warehouse, weights: Mapping[str, float], k_factor: float | None = None
+) -> Weighing:
+    """What is stored, with what a run's config says in its place."""
+    with warehouse.transaction() as connection:
+        stored = stored_weighing(connection)
+    return Weighing(k_factor or stored.k_factor, {**stored.weights, **weights})
 
 
 @asset(
@@ -48,24 +74,21 @@ def comparisons(
 ) -> pa.Table:
     """Which of two posts is the better read, as a judge sees it.
 
-    New posts come first, against posts of similar rating; no judge sees a pair twice, and a post
+    New posts come first, against posts of similar strength; no judge sees a pair twice, and a post
     that had its number of comparisons rests.
     """
+    if config.judge == HUMAN:
+        wanted = f"one of {', '.join(JUDGES)}; people judge with `egregora-dag vote`"
+        raise SettingError("asset", "judge", config.judge, wanted)
     judge = get_judge(config.judge)
-    table = DOCUMENTS.table()
-    published = table.filter((table.doc_type == "post") & (table.status == "published"))
-    columns = ("document_id", "title", "summary", "content", "authors", "tags")
-    posts = [Post(**row) for row in warehouse.rows(published.select(*columns))]
-    history = warehouse.rows(COMPARISONS.table().order_by("sequence"))
-    rated = warehouse.rows(ELO_RATINGS.table().select("post_id", "initial_rating"))
-    initial = {row["post_id"]: row["initial_rating"] for row in rated}
+    posts = list(published_posts(warehouse))
     rows = list(
         ranking.compare_posts(
             posts,
-            ranking.Standings.of(history, judge.name, initial),
+            standings_of(warehouse, judge.name),
             judge,
             per_post=config.comparisons_per_post,
-            k_factor=config.k_factor,
+            weighing=_weighing(warehouse, config.judge_weights, config.k_factor),
             now=dt.datetime.now(dt.UTC),
         )
     )
@@ -82,3 +105,18 @@ def comparisons(
 def elo_ratings(comparisons: ir.Table) -> ir.Table:
     """How good each post is: its Elo rating after all comparisons, 1500 at the start."""
     return ranking.ratings_of(comparisons)
+
+
+@asset(
+    group_name="ranking",
+    automation_condition=AutomationCondition.eager(),
+    retry_policy=RETRY,
+    **table_options(BRADLEY_TERRY),
+)
+def bradley_terry(config: RatingSettings, warehouse: Warehouse, comparisons: ir.Table) -> pa.Table:
+    """How good each post is by all comparisons at once, whatever their order, and how sure that is.
+
+    Strengths are on the scale of Elo with 1500 in the middle, each with its 95 % interval.
+    """
+    verdicts = warehouse.read(ranking.judged(comparisons))
+    return ranking.strengths_of(verdicts, _weighing(warehouse, config.judge_weights))

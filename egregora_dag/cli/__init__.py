@@ -23,6 +23,8 @@ _COMMANDS: Final = {
     "runs": "history",
     "threads": "threads",
     "forget": "threads",
+    "vote": "voting",
+    "rerate": "voting",
     "pseudonyms": "privacy",
     "export": "exporting",
     "migrate": "migrating",

@@ -126,7 +126,7 @@ def _run(
         _show_posts(pipeline, show_post=show_post)
     _TO_SCREEN.print("Database:", str(home.database), highlight=False, markup=False, soft_wrap=True)
     _TO_SCREEN.print(
-        'Next: [bold]egregora-dag sql "SELECT title, rating FROM top_posts LIMIT 10"[/], or '
+        'Next: [bold]egregora-dag sql "SELECT title, lower FROM top_posts LIMIT 10"[/], or '
         "[bold]egregora-dag dev[/] for the browser.",
         highlight=False,
         soft_wrap=True,
@@ -176,16 +176,22 @@ def _show_counts(before: dict[str, int], after: dict[str, int], chats: int, seco
 def _show_posts(pipeline: Pipeline, *, show_post: bool) -> None:
     with pipeline.warehouse.transaction() as connection:
         posts = connection.execute(
-            "SELECT rating, p.title, p.date, p.summary, content FROM top_posts p "
-            "JOIN documents USING (document_id) ORDER BY rating DESC, document_id LIMIT ?",
+            "SELECT strength, lower, upper, p.title, p.date, p.summary, content FROM top_posts p "
+            "JOIN documents USING (document_id) "
+            "ORDER BY lower DESC NULLS LAST, rating DESC, document_id LIMIT ?",
             [_TOP],
         ).fetchall()
     if not posts:
         return
-    rows = [(round(rating), title, date) for rating, title, date, *_ in posts]
-    print_table(("rating", "post", "date"), rows, title="Top posts")
+    rows = [
+        (None, None, title, date)
+        if strength is None
+        else (round(strength), f"{lower:.0f} to {upper:.0f}", title, date)
+        for strength, lower, upper, title, date, *_ in posts
+    ]
+    print_table(("strength", "95 % sure", "post", "date"), rows, title="Top posts")
     if show_post:
-        _, title, _, summary, content = posts[0]
+        *_, title, _, summary, content = posts[0]
         body = Group(Text(printable(summary)), "", Markdown(printable(content)))
         panel = Panel(body, title=cell(title), padding=(1, 2), width=min(_TO_SCREEN.width, 100))
         _TO_SCREEN.print(panel)

@@ -5,7 +5,7 @@ the score less the expected one (A. Elo, The Rating of Chessplayers, 1978).
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, TypeAlias
 
 Winner: TypeAlias = Literal["a", "b", "tie"]
@@ -18,8 +18,8 @@ _SCORES: Final[Mapping[Winner, float]] = {"a": 1.0, "b": 0.0, "tie": 0.5}
 def expected_score(rating: float, opponent: float) -> float:
     """The score, between 0 and 1, that a rating lets expect against an opponent's."""
     # Beyond the range of floats, the expectation is certain.
-    exponent = min((opponent - rating) / 400.0, 300.0)
-    return 1.0 / (1.0 + math.pow(10.0, exponent))
+    exponent = (opponent - rating) / 400.0
+    return 1.0 / (1.0 + math.pow(10.0, exponent if exponent < 300.0 else 300.0))
 
 
 def updated_ratings(
@@ -42,6 +42,25 @@ def updated_ratings(
     return after_a, after_b
 
 
+def steps(
+    comparisons: Iterable[tuple[str, str, Winner, float]], ratings: dict[str, float]
+) -> Iterator[tuple[float, float, float, float]]:
+    """Replay comparisons, one after another.
+
+    Args:
+        comparisons: post_a, post_b, winner and K factor, by sequence.
+        ratings: The ratings that posts start from, where that is not 1500; kept up to date.
+
+    Yields:
+        Elo of a and of b before each comparison, and of a and of b after it.
+    """
+    for a, b, winner, k_factor in comparisons:
+        before = ratings.get(a, INITIAL_RATING), ratings.get(b, INITIAL_RATING)
+        after = updated_ratings(*before, winner, k_factor)
+        ratings[a], ratings[b] = after
+        yield *before, *after
+
+
 def replayed(
     comparisons: Iterable[tuple[str, str, Winner, float]], initial: Mapping[str, float]
 ) -> dict[str, float]:
@@ -55,7 +74,6 @@ def replayed(
         Rating by post.
     """
     ratings = dict(initial)
-    for a, b, winner, k_factor in comparisons:
-        before = ratings.get(a, INITIAL_RATING), ratings.get(b, INITIAL_RATING)
-        ratings[a], ratings[b] = updated_ratings(*before, winner, k_factor)
+    for _ in steps(comparisons, ratings):
+        pass
     return ratings

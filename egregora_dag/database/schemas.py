@@ -302,6 +302,45 @@ ELO_RATINGS = Contract(
     keep=("created_at",),
 )
 
+BRADLEY_TERRY = Contract(
+    name="bradley_terry",
+    description="How good a post is, by all verdicts at once, and how sure that is.",
+    columns={
+        "post_id": Column("!string", "The post's `document_id`, or any id a person rated."),
+        "strength": Column("!float64", "Its strength on the scale of Elo; 1500 is the middle."),
+        "lower": Column("!float64", "Lower end of the 95 % interval."),
+        "upper": Column("!float64", "Upper end of the 95 % interval."),
+        "comparisons": Column("!int64", "Comparisons that count, by the weights of their judges."),
+    },
+    key=("post_id",),
+    mode="replace",
+    references=(Reference(("post_id",), "documents", ("document_id",), enforced=False),),
+    rules=(
+        Rule(
+            "the strength lies within its interval",
+            lambda t: (t.lower <= t.strength) & (t.strength <= t.upper),
+        ),
+    ),
+)
+
+JUDGE_WEIGHTS = Contract(
+    name="judge_weights",
+    description="How much a judge's verdicts count, where `egregora-dag rerate` was told so.",
+    columns={
+        "judge": Column("!string", "The judge's name."),
+        "k_factor": Column("!float64", "How much a comparison of its moves an Elo rating."),
+        "weight": Column("!float64", "How many verdicts one of its counts as; 0 ignores it."),
+    },
+    key=("judge",),
+    mode="merge",
+    rules=(
+        Rule(
+            "weights are not negative",
+            lambda t: (t.weight >= 0) & (t.k_factor >= 0),
+        ),
+    ),
+)
+
 RUNS = Contract(
     name="runs",
     description="A run of the pipeline, mirrored from Dagster's run storage.",
@@ -410,6 +449,8 @@ CONTRACTS: Final[Mapping[str, Contract]] = {
         DOCUMENTS,
         COMPARISONS,
         ELO_RATINGS,
+        BRADLEY_TERRY,
+        JUDGE_WEIGHTS,
         RUNS,
         TASKS,
         TASK_QUEUE,

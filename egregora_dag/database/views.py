@@ -190,33 +190,42 @@ def linked_conversations(links: ir.Table, messages: ir.Table) -> ir.Table:
     )
 
 
-def top_posts(documents: ir.Table, ratings: ir.Table) -> ir.Table:
-    """Published posts with their ratings, the best first; unrated ones count as 1500.
+def top_posts(documents: ir.Table, ratings: ir.Table, strengths: ir.Table) -> ir.Table:
+    """Published posts, those first of which it is surest that they are good.
+
+    They stand by the lower end of the interval that their strength lies in; posts never compared
+    come last.
 
     Args:
         documents: Rows of `documents`.
         ratings: Rows of `elo_ratings`.
+        strengths: Rows of `bradley_terry`.
 
     Returns:
-        document_id, thread_id, title, summary, slug, date, rating, comparisons, wins,
-        losses, ties.
+        document_id, thread_id, title, summary, slug, date, rating (Elo; 1500 without one),
+        comparisons, wins, losses, ties, strength, lower, upper (null without comparisons).
     """
     posts = documents.filter((documents.doc_type == "post") & (documents.status == "published"))
     posts = posts.mutate(post_id=posts.document_id.cast("string"))
-    rated = posts.left_join(ratings, "post_id")
-    return rated.select(
+    rated = posts.left_join(ratings, "post_id").drop("post_id_right")
+    told = strengths.select("post_id", "strength", "lower", "upper")
+    placed = rated.left_join(told, "post_id")
+    return placed.select(
         "document_id",
         "thread_id",
         "title",
         "summary",
         "slug",
         "date",
-        rating=rated.rating.fill_null(INITIAL_RATING),
-        comparisons=rated.comparisons.fill_null(0),
-        wins=rated.wins.fill_null(0),
-        losses=rated.losses.fill_null(0),
-        ties=rated.ties.fill_null(0),
-    ).order_by(ibis.desc("rating"), "document_id")
+        rating=placed.rating.fill_null(INITIAL_RATING),
+        comparisons=placed.comparisons.fill_null(0),
+        wins=placed.wins.fill_null(0),
+        losses=placed.losses.fill_null(0),
+        ties=placed.ties.fill_null(0),
+        strength=placed.strength,
+        lower=placed.lower,
+        upper=placed.upper,
+    ).order_by(ibis.desc("lower", nulls_first=False), ibis.desc("rating"), "document_id")
 
 
 def run_history(runs: ir.Table) -> ir.Table:

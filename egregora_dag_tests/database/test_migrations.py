@@ -154,6 +154,7 @@ def test_a_migration_that_was_released_is_never_changed() -> None:
         2: "09373afe3dcc274f84aed26de6d10267cd1324b8d496ff9361c7fb690c0e7160",
         3: "99f5d2e911db7ef2925b144fa954797ab216b2df9b2ce87c9be203c98874ef50",
         4: "26196c0a4c30eda3fdc614b859caf3aeb06cdffaf701133ee488aff43f600e3f",
+        5: "63f24e2b78e65699568b973d43a0e534b33383291f8ecb501de4bf9cc1d75bfc",
     }
     assert {m.version: m.checksum for m in all_migrations()} == released
 

@@ -67,7 +67,7 @@ def surrounded(imported: Deployment, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def ranked(surrounded: Deployment) -> Deployment:
     """The deployment after the automation conditions had their turn on the imported chats."""
-    made = {"comparisons", "elo_ratings", "top_posts", "reply_links"}
+    made = {"comparisons", "elo_ratings", "bradley_terry", "top_posts", "reply_links"}
     tags = {"dagster/sensor_name": "follow_documents"}
     surrounded.wait_for(
         lambda: (

@@ -62,6 +62,7 @@ def test_documents_descend_from_messages_and_ratings_from_documents(
     assert dependencies["documents"] == {"messages", "windows", "threads"}
     assert dependencies["comparisons"] == {"documents"}
     assert dependencies["elo_ratings"] == {"comparisons"}
+    assert dependencies["bradley_terry"] == {"comparisons"}
     assert dependencies["threads"] == set()
 
 
@@ -76,7 +77,7 @@ def test_documents_descend_from_messages_and_ratings_from_documents(
         ("daily_aggregates", {"messages", "threads"}),
         ("window_messages", {"windows", "messages"}),
         ("linked_conversations", {"reply_links", "messages"}),
-        ("top_posts", {"documents", "elo_ratings"}),
+        ("top_posts", {"documents", "elo_ratings", "bradley_terry"}),
         ("run_history", {"runs"}),
         ("asset_freshness", {"tasks"}),
         ("document_lineage", {"documents", "generations", "runs", "tasks"}),

@@ -14,7 +14,7 @@ from egregora_dag_tests.e2e.deployment import Deployment
 pytestmark = pytest.mark.xdist_group("deployment")
 
 CHAT_ASSETS = {"messages", "imports", "windows", "documents"}
-RANKING = {"comparisons", "elo_ratings"}
+RANKING = {"comparisons", "elo_ratings", "bradley_terry"}
 VIEWS = {
     "chunks",
     "chunks_optimized",
