@@ -43,7 +43,7 @@ class SiteSettings(Config):
 
 @asset(
     group_name="reading",
-    deps=["threads", "documents", "elo_ratings"],
+    deps=["threads", "documents", "bradley_terry"],
     kinds={"html", "markdown"},
     automation_condition=_WHEN_CHANGED,
 )

@@ -1,5 +1,6 @@
 """`vote` and `rerate`: people's verdicts on posts, and how much verdicts count."""
 
+import importlib.util
 import sys
 import time
 from collections.abc import Callable
@@ -35,7 +36,9 @@ Answer = tuple[str, str | None]
 @home_option
 @click.option("--as", "judge", default=HUMAN, show_default=True, help="Whose votes these are.")
 @click.option("--feedback", is_flag=True, help="Ask for a remark after each vote.")
-def vote(home: Home, judge: str, feedback: bool) -> None:
+@click.option("--browser", is_flag=True, help="Vote on a page of this computer's browser.")
+@click.option("--port", default=0, help="Port of that page.  [default: one that is free]")
+def vote(home: Home, judge: str, feedback: bool, browser: bool, port: int) -> None:
     """Say which of two posts is the better read; ratings follow at once.
 
     Keys: a for the left one, b for the right one, t if neither is better, s to skip, q to quit.
@@ -48,11 +51,28 @@ def vote(home: Home, judge: str, feedback: bool) -> None:
     warehouse = _warehouse(existing_database(home))
     ballot = Ballot(warehouse, judge)
     try:
-        _ask(ballot, _key_reader(feedback=feedback) if sys.stdin.isatty() else _line)
+        if browser:
+            _serve(ballot, port)
+        else:
+            _ask(ballot, _key_reader(feedback=feedback) if sys.stdin.isatty() else _line)
     finally:
         if ballot.votes:
             refit(warehouse)
     click.echo(f"{ballot.votes} vote{'' if ballot.votes == 1 else 's'} recorded.")
+
+
+def _serve(ballot: Ballot, port: int) -> None:
+    if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
+        raise EgregoraError(
+            "The page needs a web server. Install it with `pip install 'egregora-dag[ui]'`, or "
+            "vote here without --browser."
+        )
+    from egregora_dag.voting_page import serve  # noqa: PLC0415 - it may not be installed
+
+    try:
+        serve(ballot, port, lambda address: click.echo(f"{address}\nCtrl-C ends it.", err=True))
+    except OSError as error:
+        raise EgregoraError(f"Port {port} cannot be used: {error}. Name another one.") from error
 
 
 def _ask(ballot: Ballot, read: Callable[[], Answer]) -> None:

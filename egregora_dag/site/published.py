@@ -10,12 +10,19 @@ import ibis.expr.types as ir
 
 from egregora_dag.database import views
 from egregora_dag.database.functions import to_local
-from egregora_dag.database.schemas import DOCUMENTS, ELO_RATINGS, MESSAGES, THREADS, WINDOWS
+from egregora_dag.database.schemas import (
+    BRADLEY_TERRY,
+    DOCUMENTS,
+    ELO_RATINGS,
+    MESSAGES,
+    THREADS,
+    WINDOWS,
+)
 from egregora_dag.resources import Warehouse
 
 # Documents in memory at a time.
 _BLOCK: Final = 500
-_RATINGS: Final = ("rating", "lower", "upper", "comparisons")
+_RATINGS: Final = ("rating", "strength", "lower", "upper", "comparisons")
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,8 @@ class Published:
         writer: Who wrote it.
         start: When its window begins, by the chat's clock.
         end: When its window ends, by the chat's clock.
-        rating: `rating`, `lower` and `upper` on Elo's scale and `comparisons`; empty for one that
-            was never compared.
+        rating: `rating`, `strength`, `lower` and `upper` on Elo's scale and `comparisons`; empty
+            for one that was never compared.
     """
 
     document_id: str
@@ -246,7 +253,7 @@ def _block(types: Collection[str], last: str) -> ir.Table:
 
 def top_posts() -> ir.Table:
     """Ids of posts with what is known of their rating, the best first."""
-    table = views.top_posts(DOCUMENTS.table(), ELO_RATINGS.table())
+    table = views.top_posts(DOCUMENTS.table(), ELO_RATINGS.table(), BRADLEY_TERRY.table())
     known = [name for name in _RATINGS if name in table.columns]
     return table.select(*known, document_id=table.document_id.cast("string"))
 

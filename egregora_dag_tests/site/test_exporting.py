@@ -223,10 +223,10 @@ def test_the_site_follows_ratings_at_most_once_in_ten_minutes() -> None:
             cursor = result.cursor
             return result.total_requested
 
-        assert asked("10:01", "threads", "documents", "elo_ratings", "site") == 0
-        assert asked("10:02", "elo_ratings") == 0
+        assert asked("10:01", "threads", "documents", "bradley_terry", "site") == 0
+        assert asked("10:02", "bradley_terry") == 0
         assert asked("10:11") == 1
-        assert asked("10:12", "site", "elo_ratings") == 0
+        assert asked("10:12", "site", "bradley_terry") == 0
         assert asked("10:19", "documents") == 0
         assert asked("10:20:30") == 1
         assert asked("10:31", "site") == 0

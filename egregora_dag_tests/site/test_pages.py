@@ -28,7 +28,13 @@ DOCUMENT = Published(
     writer="offline",
     start=dt.datetime(2025, 1, 5, 10),
     end=dt.datetime(2025, 1, 5, 11, 30),
-    rating={"rating": 1512.4, "lower": 1480.0, "upper": 1540.0, "comparisons": 8},
+    rating={
+        "rating": 1512.4,
+        "strength": 1510.2,
+        "lower": 1480.0,
+        "upper": 1540.0,
+        "comparisons": 8,
+    },
 )
 CHAT = Chat("shed", "Shed", 2, 2, dt.date(2025, 1, 5), dt.date(2025, 1, 6), {})
 PIECES = (
@@ -59,6 +65,7 @@ def test_a_markdown_file_tells_in_its_front_matter_what_is_known() -> None:
         "start": "2025-01-05T10:00:00",
         "end": "2025-01-05T11:30:00",
         "rating": 1512,
+        "strength": 1510,
         "lower": 1480,
         "upper": 1540,
         "comparisons": 8,
