@@ -83,12 +83,23 @@ UPDATE headers SET said = said || chr(10) || tail FROM (
 ) WHERE line = start
 """
 
+# What dates and clocks say is looked up, not joined: a join would leave the lines out of order.
+_TIMES: Final = """
+CREATE OR REPLACE TYPE date_written AS ENUM (SELECT date FROM dates);
+CREATE OR REPLACE TYPE clock_written AS ENUM (SELECT clock FROM clocks);
+SET VARIABLE dates = (SELECT list(means) FROM dates);
+SET VARIABLE clocks = (SELECT list(means) FROM clocks)
+"""
+_NO_TIMES: Final = """
+RESET VARIABLE dates; RESET VARIABLE clocks; DROP TYPE date_written; DROP TYPE clock_written
+"""
 _BODIES: Final = """
-SELECT line, dates.means + clocks.means AS local_time,
+SELECT line, getvariable('dates')[enum_code(TRY_CAST(date AS date_written)) + 1]
+    + getvariable('clocks')[enum_code(TRY_CAST(clock AS clock_written)) + 1] AS local_time,
   if(place > 0, name || ': ' || $seconds[place], name) AS name,
   if(place > 0, substr(said, length($seconds[place]) + 3), said) AS body
 FROM (SELECT *, if($any_names, list_position($names, name), 0) AS place FROM headers)
-JOIN dates USING (date) JOIN clocks USING (clock)
+WHERE local_time IS NOT NULL
 """
 
 # Every pattern stands here once, as each costs time to compile; CASE, unlike AND, does not match
@@ -107,7 +118,7 @@ WITH bodies AS ({bodies}), told AS (
     CASE WHEN is_special THEN regexp_extract(body, $omitted, ['before', 'word', 'caption']) END
       AS omitted,
     CASE WHEN strlen(body) < 200 AND contains(body, '<') AND $any_placeholder
-      THEN trim(regexp_replace(body, $all_marks, '', 'g')) IN (SELECT unnest($placeholders))
+      THEN trim(regexp_replace(body, $all_marks, '', 'g')) IN $placeholders
       ELSE false END AS is_placeholder,
     CASE WHEN is_special THEN regexp_matches(body, $view_once) ELSE false END AS is_view_once
   FROM bodies
@@ -132,7 +143,7 @@ WITH bodies AS ({bodies}), told AS (
       WHEN regexp_matches(body, $poll) THEN 'poll'
       WHEN regexp_matches(body, $location) THEN 'location'
       ELSE 'message' END
-    WHEN starts_with(body, $spoken) AND (author = $chat OR name IN (SELECT unnest($voices))
+    WHEN starts_with(body, $spoken) AND (author = $chat OR name IN $voices
       OR starts_with(substr(body, 2), author || ' ')) THEN 'system'
     ELSE 'message' END AS kind FROM seen)
 ), typed AS (
@@ -188,6 +199,7 @@ def parse(scratch: DuckDBPyConnection, chat: str, media: Mapping[str, str]) -> N
         _PLACEHOLDERS, {name: _PATTERNS[name] for name in ("all_marks", "placeholder")}
     ).fetchall()
     scratch.execute(_TAILS)
+    scratch.execute(_TIMES)
     scratch.execute(
         _PARSE.format(types=_TYPES, bodies=_BODIES),
         {
@@ -202,6 +214,7 @@ def parse(scratch: DuckDBPyConnection, chat: str, media: Mapping[str, str]) -> N
             "any_placeholder": bool(phrases),
         },
     )
+    scratch.execute(_NO_TIMES)
     if media:
         files = {"base": list(media), "member": list(media.values())}
         scratch.register("media", pa.table(files))
