@@ -45,6 +45,17 @@ _DEFAULTS: Final = {
     "extra": "NULL::JSON",
 }
 
+# Rows of one chat that lie in its order need not be moved: what is as wide as the file is then
+# neither sorted nor joined. The last row's id tells that none is missing.
+_IN_ORDER = """
+SELECT bool_and(chat = $chat AND line >= coalesce(before, line)) AND max(row) = count(*) - 1
+FROM (SELECT rowid AS row, chat, line, lag(line) OVER () AS before FROM parsed)
+"""
+_ORDERED = """
+CREATE OR REPLACE TABLE ordered AS
+SELECT * FROM parsed WHERE $chat IS NULL OR chat = $chat ORDER BY {order}
+"""
+
 # The id of a message is made from what every export of the chat writes alike: the source's own id
 # where there is one, else clock, author and text; and the how-manieth such message it is. An id
 # that Egregora gave under other settings counts as the source's own: see `make_keyed_id`.
@@ -55,36 +66,37 @@ SELECT rowid AS row, * REPLACE (
     if($several, chat || chr(31), '') || coalesce(reply_native,
       if(is_keyed_id(reply_to) <> {keyed}, reply_to::VARCHAR, NULL)) AS reply_native),
   local_time::VARCHAR || if(utc, 'Z', '') AS clock
-FROM (SELECT rowid, {columns} FROM parsed WHERE $chat IS NULL OR chat = $chat)
+FROM (SELECT rowid, {columns} FROM {table})
 """
 
 _ESSENCE = """coalesce(native_id, clock || chr(31) || coalesce(author, '') || chr(31)
     || coalesce(identity, content))"""
 
-# Order and repetition are found on narrow rows, so that nothing wide is sorted.
-_PLACES = """
-CREATE OR REPLACE TEMP TABLE places AS
-WITH chosen AS ({chosen})
-SELECT row, row_number() OVER (ORDER BY {order}) - 1 AS position,
-  CASE WHEN native_id IS NULL THEN hash(clock, coalesce(author, ''), coalesce(identity, content))
-    ELSE hash(native_id) END AS essence
-FROM chosen
+# Repetition is found on narrow rows, and few messages are said twice in a minute.
+_ESSENCES = """
+CREATE OR REPLACE TEMP TABLE essences AS
+SELECT row, CASE WHEN native_id IS NULL
+  THEN hash(clock, coalesce(author, ''), coalesce(identity, content))
+  ELSE hash(native_id) END AS essence
+FROM ({chosen})
+"""
+_REPEATED = """
+CREATE OR REPLACE TEMP TABLE repeated AS
+SELECT row, row_number() OVER (PARTITION BY essence ORDER BY row) - 1 AS occurrence
+FROM essences SEMI JOIN (
+  SELECT essence FROM essences GROUP BY essence HAVING count(*) > 1
+) USING (essence);
+DROP TABLE essences
 """
 
-_IMPORT = f"""
-CREATE OR REPLACE TABLE imported AS
-WITH chosen AS ({{chosen}}), repeated AS (
-  SELECT row, row_number() OVER (PARTITION BY essence ORDER BY position) - 1 AS occurrence
-  FROM places SEMI JOIN (
-    SELECT essence FROM places GROUP BY essence HAVING count(*) > 1
-  ) USING (essence)
-)
+_ROWS = f"""
+WITH chosen AS ({{chosen}})
 SELECT
   coalesce(if($keeps_ids AND is_keyed_id(message_id) = {{keyed}}, message_id, NULL),
     {{make_id}}($prefix || {_ESSENCE} || chr(31) || coalesce(occurrence, 0))) AS message_id,
   $thread AS thread_id,
   $source AS source,
-  position,
+  row AS position,
   timezone(if(utc, 'UTC', $timezone), local_time) AS timestamp,
   {{author}} AS author,
   {{content}} AS content,
@@ -105,7 +117,7 @@ SELECT
     'reactions': coalesce(reactions, MAP {{{{}}}}::MAP(VARCHAR, BIGINT)),
     'extra': {{extra}}
   }}}} AS metadata
-FROM chosen JOIN places USING (row) LEFT JOIN repeated USING (row) {{hidden}}
+FROM chosen LEFT JOIN repeated USING (row) {{hidden}}
 """  # noqa: S608 - made of constants
 
 
@@ -155,6 +167,24 @@ class Imported:
     first: datetime | None
     last: datetime | None
     pseudonyms: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class ChatRows:
+    """A chat's rows of `messages`, to be selected.
+
+    Attributes:
+        query: The query; `position` is the number of the row in the table it reads, so that a
+            stretch of positions is found without reading the others.
+        values: What it takes.
+        count: How many there are.
+        pseudonyms: Pseudonym → author, for those who write in it.
+    """
+
+    query: str
+    values: Mapping[str, object]
+    count: int
+    pseudonyms: Mapping[str, str] = field(repr=False)
 
 
 @contextmanager
@@ -298,32 +328,19 @@ def import_chat(
         What was read; positions and ids are as of this file alone.
     """
     origin = origin or thread
-    privacy = privacy or Privacy()
-    there = {name for name, *_ in scratch.execute("DESCRIBE parsed").fetchall()}
-    missing = [f"{sql} AS {name}" for name, sql in _DEFAULTS.items() if name not in there]
-    keyed = str(privacy.is_on)
-    chosen = _CHOSEN.format(columns=", ".join(["*", *missing]), keyed=keyed)
-    # A chat's own ids tell its messages apart, but not those of another chat.
-    which = {"chat": chat, "several": chat is None and len(parsed.lines) > 1}
-    pseudonyms = hiding.hide(scratch, privacy, chosen, which, known) if privacy.is_on else {}
-    key = (privacy.id_key,) if privacy.is_on else ()
-    order = "chat, line" if which["several"] else "line"
-    scratch.execute(_PLACES.format(chosen=chosen, order=order), which)
-    scratch.execute(
-        _IMPORT.format(chosen=chosen, keyed=keyed, **hiding.columns(privacy)),
-        {
-            **which,
-            "keeps_ids": chat == origin,
-            "prefix": SEPARATOR.join((*key, "message", source, origin, "")),
-            "source": source,
-            "thread": thread,
-            "timezone": timezone,
-            "file": file.path.name,
-        },
-    )
-    if privacy.is_on:
-        hiding.done(scratch)
-    scratch.execute("DROP TABLE places")
+    with chat_rows(
+        scratch,
+        file,
+        parsed,
+        source=source,
+        chat=chat,
+        thread=thread,
+        timezone=timezone,
+        origin=origin,
+        privacy=privacy or Privacy(),
+        known=known,
+    ) as rows:
+        scratch.execute(f"CREATE OR REPLACE TABLE imported AS {rows.query}", rows.values)
     counts = scratch.execute(
         "SELECT count(*), count(*) FILTER (kind = 'system'), min(timestamp), max(timestamp) "
         "FROM imported"
@@ -339,8 +356,73 @@ def import_chat(
         parsed=parsed,
         first=first,
         last=last,
-        pseudonyms=pseudonyms,
+        pseudonyms=rows.pseudonyms,
     )
+
+
+@contextmanager
+def chat_rows(
+    scratch: DuckDBPyConnection,
+    file: ExportFile,
+    parsed: Parsed,
+    *,
+    source: str,
+    chat: str | None,
+    thread: str,
+    timezone: str,
+    origin: str,
+    privacy: Privacy,
+    known: Collection[str] = (),
+) -> Iterator[ChatRows]:
+    """The rows of one chat of a file that was parsed, while the tables that they need are there.
+
+    Args:
+        scratch: The database that `parse_file` has filled.
+        file: The export.
+        parsed: What `parse_file` returned.
+        source: Name of its source.
+        chat: Name of the chat within the file; None for all that is in it.
+        thread: Key of the chat it goes into.
+        timezone: Zone of times without an offset.
+        origin: Key of the chat that ids are made with.
+        privacy: What is kept out of the rows.
+        known: People who may be named in the chat though they write nothing in this file.
+    """
+    # A chat's own ids tell its messages apart, but not those of another chat.
+    several = chat is None and len(parsed.lines) > 1
+    one = next(iter(parsed.lines), None) if chat is None else chat
+    [in_order] = scratch.execute(_IN_ORDER, {"chat": one}).fetchone() or (False,)
+    table = "parsed" if in_order else "ordered"
+    if not in_order:
+        order = "chat, line" if several else "line"
+        scratch.execute(_ORDERED.format(order=order), {"chat": chat})
+    there = {name for name, *_ in scratch.execute("DESCRIBE parsed").fetchall()}
+    missing = [f"{sql} AS {name}" for name, sql in _DEFAULTS.items() if name not in there]
+    keyed = str(privacy.is_on)
+    chosen = _CHOSEN.format(columns=", ".join(["*", *missing]), table=table, keyed=keyed)
+    which = {"several": several}
+    pseudonyms = hiding.hide(scratch, privacy, chosen, which, known) if privacy.is_on else {}
+    key = (privacy.id_key,) if privacy.is_on else ()
+    scratch.execute(_ESSENCES.format(chosen=chosen), which)
+    scratch.execute(_REPEATED)
+    [count] = scratch.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,)  # noqa: S608
+    yield ChatRows(
+        _ROWS.format(chosen=chosen, keyed=keyed, **hiding.columns(privacy)),
+        {
+            **which,
+            "keeps_ids": chat == origin,
+            "prefix": SEPARATOR.join((*key, "message", source, origin, "")),
+            "source": source,
+            "thread": thread,
+            "timezone": timezone,
+            "file": file.path.name,
+        },
+        count,
+        pseudonyms,
+    )
+    scratch.execute("DROP TABLE repeated; DROP TABLE IF EXISTS ordered")
+    if privacy.is_on:
+        hiding.done(scratch)
 
 
 def _tally(

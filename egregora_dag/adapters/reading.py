@@ -10,8 +10,9 @@ from duckdb import DuckDBPyConnection
 
 from egregora_dag.adapters.files import ExportFile
 from egregora_dag.adapters.importing import (
+    ChatRows,
+    chat_rows,
     checked_timezone,
-    import_chat,
     parse_file,
     scratch_database,
     thread_key,
@@ -23,9 +24,12 @@ from egregora_dag.adapters.registry import adapter_for
 from egregora_dag.database.schemas import MESSAGES_SCHEMA
 
 _BATCH: Final = 50_000
-_STRETCH: Final = 250_000
+# Two of DuckDB's groups of rows.
+_STRETCH: Final = 2 * 122_880
 _COLUMNS: Final = ", ".join(f'"{name}"' for name in MESSAGES_SCHEMA)
-_ROWS: Final = f"SELECT {_COLUMNS} FROM imported WHERE position BETWEEN ? AND ? ORDER BY position"  # noqa: S608
+_STRETCH_ROWS: Final = (
+    f"SELECT {_COLUMNS} FROM ({{query}}) WHERE position BETWEEN $first AND $last ORDER BY position"  # noqa: S608
+)
 
 
 def read_export(
@@ -89,7 +93,7 @@ def _read(
             else {chat: thread_key(title) for chat, title in threads_of(adapter, file).items()}
         )
         for number, (chat, key) in enumerate(sorted(chats.items(), key=itemgetter(1))):
-            import_chat(
+            with chat_rows(
                 scratch,
                 file,
                 parsed,
@@ -97,22 +101,22 @@ def _read(
                 chat=chat,
                 thread=key,
                 timezone=timezone,
+                origin=key,
                 privacy=privacy,
-            )
-            if number == 0:
-                yield scratch.execute(_ROWS, [-1, -1]).to_arrow_reader().schema
-            if len(chats) == 1:
-                # As large as the file: make room.
-                scratch.execute("DROP TABLE parsed")
-            yield from _in_order(scratch)
+            ) as rows:
+                if number == 0:
+                    yield _stretch(scratch, rows, -1).schema
+                yield from _in_order(scratch, rows)
 
 
-def _in_order(scratch: DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
-    """The rows of `imported` by position.
+def _in_order(scratch: DuckDBPyConnection, rows: ChatRows) -> Iterator[pa.RecordBatch]:
+    """The rows by position, made stretch by stretch: all of them at once would fill the memory."""
+    for first in range(0, rows.count, _STRETCH):
+        yield from _stretch(scratch, rows, first)
 
-    They lie nearly so, and DuckDB knows the least and the greatest position of each group of rows:
-    stretch by stretch is faster than sorting all, and needs little memory.
-    """
-    [count] = scratch.execute("SELECT count(*) FROM imported").fetchone() or (0,)
-    for start in range(0, count, _STRETCH):
-        yield from scratch.execute(_ROWS, [start, start + _STRETCH - 1]).to_arrow_reader(_BATCH)
+
+def _stretch(scratch: DuckDBPyConnection, rows: ChatRows, first: int) -> pa.RecordBatchReader:
+    """The rows from this position on; sorted they are made on all cores, unsorted on one."""
+    last = first + _STRETCH - 1 if first >= 0 else first
+    values = {**rows.values, "first": first, "last": last}
+    return scratch.execute(_STRETCH_ROWS.format(query=rows.query), values).to_arrow_reader(_BATCH)
