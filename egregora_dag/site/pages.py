@@ -16,7 +16,9 @@ import yaml
 
 from egregora_dag.database.repository import slug_of
 from egregora_dag.site.published import Chat, Habits, Published
+from egregora_dag.writers.languages import language_of
 from egregora_dag.writers.markdown import escape, one_line
+from egregora_dag.writers.tokens import tokens
 
 # Type of document → the folder its files are in.
 FOLDERS: Final[Mapping[str, str]] = {
@@ -164,6 +166,7 @@ def page(
         "tag_names": tags,
         "document_id": document.document_id,
         "writer": document.writer,
+        "language": language_of(tokens(document.content)).code,
         "rating": _rounded(document.rating),
         **({"subject": _clean(document.subject)} if document.subject else {}),
     }

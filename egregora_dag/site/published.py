@@ -1,10 +1,11 @@
 """What there is to read: the documents that stand, the chats, and how active both are."""
 
 import datetime as dt
+import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import ibis.expr.types as ir
 
@@ -45,7 +46,7 @@ class Published:
         writer: Who wrote it.
         start: When its window begins, by the chat's clock.
         end: When its window ends, by the chat's clock.
-        rating: `rating`, `strength`, `lower` and `upper` on Elo's scale and `comparisons`; empty
+        rating: `comparisons`, and on Elo's scale `rating`, `strength`, `lower` and `upper`; empty
             for one that was never compared.
     """
 
@@ -69,10 +70,10 @@ class Published:
 
 @dataclass(frozen=True)
 class Activity:
-    """Messages counted by week, or by month where there are many weeks.
+    """Messages counted by day, week or month, whichever gives bars that can be told apart.
 
     Attributes:
-        unit: `week` or `month`.
+        unit: `day`, `week` or `month`.
         starts: The first day of each, without gaps.
         counts: Messages in each.
     """
@@ -105,7 +106,7 @@ class Chat:
     days: Mapping[dt.date, int]
 
     def activity(self, days: Mapping[dt.date, int] | None = None) -> Activity | None:
-        """Messages by week or month over the whole time of the chat.
+        """Messages by day, week or month over the whole time of the chat.
 
         Args:
             days: Messages by day of one person; of everybody if None.
@@ -115,27 +116,39 @@ class Chat:
         """
         if self.first is None or self.last is None:
             return None
-        by_month = (self.last - self.first).days > _MOST_WEEKS * 7
-        unit, start_of = ("month", _month) if by_month else ("week", _week)
+        span = (self.last - self.first).days
+        unit = next(unit for unit in _UNITS if span <= unit.most)
         counts = Counter[dt.date]()
         for day, count in (self.days if days is None else days).items():
-            counts[start_of(day)] += count
-        starts, start = [], start_of(self.first)
+            counts[unit.start_of(day)] += count
+        starts, start = [], unit.start_of(self.first)
         while start <= self.last:
             starts.append(start)
-            start = start_of(start + dt.timedelta(days=31 if by_month else 7))
-        return Activity(unit, starts, [counts[start] for start in starts])
+            start = unit.start_of(start + dt.timedelta(days=unit.step))
+        return Activity(unit.name, starts, [counts[start] for start in starts])
 
 
-_MOST_WEEKS: Final = 104
+class _Unit(NamedTuple):
+    """What messages are counted by.
+
+    Attributes:
+        most: Days that a chat lasts at most.
+        name: `day`, `week` or `month`.
+        start_of: The first day of the one that a day is in.
+        step: Days after which the next has begun.
+    """
+
+    most: float
+    name: str
+    start_of: Callable[[dt.date], dt.date]
+    step: int
 
 
-def _month(day: dt.date) -> dt.date:
-    return day.replace(day=1)
-
-
-def _week(day: dt.date) -> dt.date:
-    return day - dt.timedelta(days=day.weekday())
+_UNITS: Final = (
+    _Unit(60, "day", lambda day: day, 1),
+    _Unit(2 * 366, "week", lambda day: day - dt.timedelta(days=day.weekday()), 7),
+    _Unit(math.inf, "month", lambda day: day.replace(day=1), 31),
+)
 
 
 @dataclass
@@ -254,8 +267,7 @@ def _block(types: Collection[str], last: str) -> ir.Table:
 def top_posts() -> ir.Table:
     """Ids of posts with what is known of their rating, the best first."""
     table = views.top_posts(DOCUMENTS.table(), ELO_RATINGS.table(), BRADLEY_TERRY.table())
-    known = [name for name in _RATINGS if name in table.columns]
-    return table.select(*known, document_id=table.document_id.cast("string"))
+    return table.select(*_RATINGS, document_id=table.document_id.cast("string"))
 
 
 def best(warehouse: Warehouse, count: int) -> list[str]:

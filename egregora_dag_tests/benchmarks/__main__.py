@@ -15,6 +15,7 @@ from egregora_dag_tests.benchmarks.links_case import MESSAGES as LINKED
 from egregora_dag_tests.benchmarks.measuring import measure
 from egregora_dag_tests.benchmarks.mirror_case import RUNS, STEPS
 from egregora_dag_tests.benchmarks.reading_case import JSON_SOURCES
+from egregora_dag_tests.benchmarks.site_case import POSTS
 from egregora_dag_tests.benchmarks.writing_case import SIZE as WINDOW
 
 GENERATOR = Path(__file__).parents[3] / "shared" / "tools" / "make_chat.py"
@@ -181,7 +182,31 @@ def mirror() -> None:
     console.print(table)
 
 
-BENCHMARKS = (reading, json_reading, io_manager, stores, mirror, writing, pipeline)
+def site() -> None:
+    cases = {
+        "Markdown, all new": "new",
+        "Markdown, nothing new": "again",
+        "the site, Markdown the same": "site",
+    }
+    table = Table(title=f"An export of {POSTS:,} posts")
+    for name in ("", "seconds", "peak MB of Python", "peak MB of the generator", "goal"):
+        table.add_column(name, justify="right" if name else "left")
+    with TemporaryDirectory() as folder:
+        for name, case in cases.items():
+            finished = subprocess.run(
+                [sys.executable, "-m", f"{CASES}site_case", case, folder],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            one = json.loads(finished.stdout.splitlines()[-1])
+            programs = f"{one['programs']:.0f}" if case == "site" else ""
+            goal = "≤ 120 s" if case == "site" else ""
+            table.add_row(name, f"{one['seconds']:.0f}", f"{one['python']:.0f}", programs, goal)
+    console.print(table)
+
+
+BENCHMARKS = (reading, json_reading, io_manager, stores, mirror, writing, site, pipeline)
 
 
 if __name__ == "__main__":
