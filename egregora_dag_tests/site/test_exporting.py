@@ -17,13 +17,15 @@ from dagster import (
 
 from egregora_dag.assets.site import site
 from egregora_dag.cli import main
-from egregora_dag.database.schemas import DOCUMENTS
+from egregora_dag.database.schemas import BRADLEY_TERRY, DOCUMENTS, ELO_RATINGS
 from egregora_dag.definitions import definitions_of
 from egregora_dag.resources import SiteFolder, Warehouse
 from egregora_dag.settings import Home
 from egregora_dag.site import Options, clear, export
+from egregora_dag.site.folder import ExportFolder
 from egregora_dag.site.generator import SiteError
-from egregora_dag_tests.conftest import add_thread, execute, insert
+from egregora_dag.site.published import best
+from egregora_dag_tests.conftest import add_thread, at, execute, insert
 from egregora_dag_tests.site.test_pages import CHAT, DOCUMENT
 
 
@@ -105,6 +107,25 @@ def test_an_empty_home_makes_a_site_too(warehouse: Warehouse, tmp_path: Path) ->
     assert "Nothing is written yet" in (tmp_path / "out/html/index.html").read_text("utf-8")
 
 
+def test_the_top_posts_stand_by_what_their_strength_is_at_least(
+    told: Warehouse, tmp_path: Path
+) -> None:
+    time = at("2025-01-03T10:00")
+    counted = {"comparisons": 8, "wins": 4, "losses": 4, "ties": 0}
+    for number, lower in ((1, 1400.0), (2, 1450.0)):
+        post = {"post_id": document(number)["document_id"]}
+        elo = {"initial_rating": 1500, "rating": 1600 - number, **counted}
+        insert(told.path, ELO_RATINGS, post | elo | {"last_updated": time, "created_at": time})
+        strength = {"strength": 1500.0, "lower": lower, "upper": 1600.0, "comparisons": 8}
+        insert(told.path, BRADLEY_TERRY, post | strength)
+    assert best(told, 10) == [document(2)["document_id"], document(1)["document_id"]]
+    export(told, tmp_path / "out", Options())
+    page = (tmp_path / "out/html/best.html").read_text("utf-8")
+    assert page.index("Title 2") < page.index("Title 1")
+    assert "Rated 1500 (1450 to 1600) after 8 comparisons" in page
+    assert "2025-01-05" in page
+
+
 def test_the_address_of_the_site_stands_in_its_feed(told: Warehouse, tmp_path: Path) -> None:
     out = tmp_path / "out"
     export(told, out, Options(url="https://example.org/garden/", title="Garden"))
@@ -120,10 +141,13 @@ def test_a_site_that_cannot_be_built_leaves_the_one_that_was_there(
     told: Warehouse, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    export(told, out, Options(title="First"))
+    with ExportFolder(out) as folder, folder.building() as building:
+        (building / "public").mkdir()
+        (building / "public/index.html").write_text("First")
+        folder.swap(building / "public", "html")
     with pytest.raises(SiteError, match="hugo ended with"):
         export(told, out, Options(title="Second", url="https://["))
-    assert "First" in (out / "html/index.html").read_text("utf-8")
+    assert (out / "html/index.html").read_text("utf-8") == "First"
     assert not list(out.glob(".building-*"))
 
 
@@ -184,11 +208,10 @@ def test_forgetting_empties_the_homes_site_but_for_a_persons_files(
     root = tmp_path / "site"
     clear(root)
     assert not root.exists()
-    export(told, root, Options())
+    export(told, root, MARKDOWN)
     (root / "content/posts/own.md").write_text("mine")
     clear(root)
     assert names(root) == ["content/posts/own.md"]
-    assert not (root / "html").exists()
 
 
 def test_the_asset_makes_the_site_in_the_home(told: Warehouse, tmp_path: Path) -> None:

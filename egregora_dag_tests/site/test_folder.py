@@ -94,6 +94,11 @@ def test_a_built_folder_takes_the_place_of_an_earlier_one_but_of_no_other(tmp_pa
         with pytest.raises(ExportFolderError, match="made by no export"):
             folder.swap(building / "public", "html")
     assert (tmp_path / "html/index.html").read_text() == "two"
+    ExportFolder(tmp_path).clear("html")
+    assert (tmp_path / "html/index.html").exists()
+    (tmp_path / "html" / MANIFEST).touch()
+    ExportFolder(tmp_path).clear("html")
+    assert not (tmp_path / "html").exists()
 
 
 def test_clearing_leaves_only_what_a_person_put_there(tmp_path: Path) -> None:
