@@ -28,8 +28,9 @@ FOLDERS: Final[Mapping[str, str]] = {
     "media": "media",
     "journal": "journal",
 }
-# Ten times as fast where PyYAML was built with it.
-_DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+# Ten times as fast where PyYAML was built with it, but writes emoji as numbers.
+_FAST_DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_EMOJI: Final = re.compile("[\U00010000-\U0010ffff]")
 # The theme's colours of people's initials.
 _COLOURS: Final = 8
 # Hugo takes a file of this name for the page of its whole folder.
@@ -133,7 +134,8 @@ def markdown(document: Published) -> str:
         "writer": document.writer,
         "document_id": document.document_id,
     }
-    front = yaml.dump(fields, Dumper=_DUMPER, allow_unicode=True, sort_keys=False, width=10_000)
+    dumper = yaml.SafeDumper if _EMOJI.search(str(fields)) else _FAST_DUMPER
+    front = yaml.dump(fields, Dumper=dumper, allow_unicode=True, sort_keys=False, width=10_000)
     parts = [escape(document.summary), _inert(document.content)]
     body = "\n\n".join(part.strip("\n") for part in parts if part.strip())
     return f"---\n{front}---\n\n{body}\n"

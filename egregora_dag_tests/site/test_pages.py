@@ -75,6 +75,13 @@ def test_a_markdown_file_tells_in_its_front_matter_what_is_known() -> None:
     assert body.split() == f"{DOCUMENT.summary} {DOCUMENT.content}".split()
 
 
+def test_front_matter_is_readable_in_any_script() -> None:
+    document = replace(DOCUMENT, authors=["Layla 🌻", "حديقة"], title="João's roof")
+    text = pages.markdown(document)
+    assert "- Layla 🌻\n- حديقة\n" in text
+    assert "title: João's roof\n" in text
+
+
 @settings(max_examples=60, deadline=None)
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
 def test_front_matter_holds_whatever_is_in_titles_names_and_tags(
