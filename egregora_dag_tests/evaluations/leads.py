@@ -1,6 +1,6 @@
 """How close the offline writer's leads come to summaries by people, by ROUGE.
 
-    python -m egregora_dag_tests.evaluations.leads FILE.jsonl [--list 30]
+    python -m egregora_dag_tests.evaluations.leads FILE.jsonl [--list 30] [--half second]
 
 A line of the file is a JSON object with `dialogue` and `summary` or `summary1`, `summary2`, ….
 A dialogue has one turn a line, `#Person1#: text` or `Name: text`. A dialogue becomes a window, and
@@ -105,15 +105,46 @@ def scores(leads: Sequence[str], all_: Sequence[Dialogue]) -> list[dict[str, flo
     return results
 
 
+def first_turns(dialogue: Dialogue) -> str:
+    """The first three turns with their speakers, to compare leads with.
+
+    Args:
+        dialogue: The dialogue.
+
+    Returns:
+        What a lead would be that only cuts.
+    """
+    return " ".join(f"{one.author}: {one.content}" for one in dialogue.window.messages[:3])
+
+
+def half(all_: Sequence[Dialogue], which: str) -> list[Dialogue]:
+    """A random half of dialogues, the same each time.
+
+    Args:
+        all_: The dialogues.
+        which: `first`, the one that weights were chosen on, or `second`.
+
+    Returns:
+        Half of them.
+    """
+    order = list(range(len(all_)))
+    random.Random(_SEED).shuffle(order)
+    middle = len(order) // 2
+    return [all_[at] for at in (order[:middle] if which == "first" else order[middle:])]
+
+
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--list", "listed", default=30, show_default=True, help="How many to show.")
-def main(file: Path, listed: int) -> None:
+@click.option(
+    "--half", "which", type=click.Choice(["first", "second"]), help="Only a half of them."
+)
+def main(file: Path, listed: int, which: str | None) -> None:
     """Print the scores of a file's leads, and some dialogues with theirs."""
     writer = OfflineWriter(min_messages=1)
     all_ = list(dialogues(file))
+    all_ = half(all_, which) if which else all_
     leads = [lead(writer, dialogue) for dialogue in all_]
-    results = scores(leads, all_)
     shown = sorted(random.Random(_SEED).sample(range(len(all_)), min(listed, len(all_))))
     for at in shown:
         click.echo(f"— {at} —")
@@ -121,8 +152,11 @@ def main(file: Path, listed: int) -> None:
             click.echo(f"{message.author}: {message.content}")
         click.echo(f"Lead: {leads[at]}\n")
     click.echo(f"{len(all_)} dialogues, {sum(not text for text in leads)} of them without a lead")
-    for name in MEASURES:
-        click.echo(f"{name:8} {mean(result[name] for result in results):.3f}")
+    click.echo(f"{'':22}{'  '.join(MEASURES)}")
+    for name, texts in (("leads", leads), ("first three turns", [*map(first_turns, all_)])):
+        results = scores(texts, all_)
+        figures = (f"{mean(one[measure] for one in results):.3f}" for measure in MEASURES)
+        click.echo(f"{name:22}{'   '.join(figures)}")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ TOLD = {
     "My sister has a ladder": "Mara says their sister has a ladder",
     "You should ring the glazier": "Mara tells João that João should ring the glazier",
     "While it rains, the roof is loud": ("Mara says that while it rains, the roof is loud"),
+    "I am stuck on the roof haha": "Mara is stuck on the roof",
     "The key has gone": "Mara says the key has gone",
     "Maybe you are right about the glass": "Mara says that maybe João is right about the glass",
     "If you open the vent, the mould is gone": (
@@ -62,6 +63,8 @@ TOLD = {
     "He said 'I want money' to the baker": None,
     "You are right, look at the roof": None,
     "I cannot sell it.We never do": None,
+    "anyone can help me to mend the roof": None,
+    "much the same except for the roof": None,
     "grep -r foo_bar /etc": None,
 }
 

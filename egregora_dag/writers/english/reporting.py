@@ -47,9 +47,13 @@ _NOD: Final = re.compile(
     re.I,
 )
 _COURTESY: Final = re.compile(
-    r",? (?:please|thank you|thanks)(?: very much| a lot)?[ .!]*(?=\??$)", re.I
+    r"(?:,? (?:please|thank you|thanks|congratulations|haha|lol)(?: very much| a lot)?"
+    r"|, i (?:suppose|think|guess|hope|believe)|, i am (?:afraid|sure)"
+    r"|, you know|, you see|, of course)[ .!]*(?=\??$)",
+    re.I,
 )
 _OBJECTS: Final = frozenset({"me", "us", "it", "them", "him", "her"})
+_UNFINISHED: Final = (DETERMINERS | {"and", "or", "but", "because", "if", "to"}) - SUBJECTS
 _AFTER_A_CALL: Final = SUBJECTS | MODALS | DO
 _CUT: Final = re.compile(r"[,;–—-]?\s+(?:and|but|so|because|which|although|or|as)\s|[;–—]\s|,\s")
 
@@ -78,7 +82,8 @@ def report(sentence: str, who: str, whom: str | None, names: Collection[str] = (
     nod = _NOD.match(str(clause))
     if nod:
         clause = _bare(Clause.of(str(clause)[nod.end() :]))
-    if not len(clause) >= _SHORTEST or any(re.search(r"[.!?]", gap) for gap in clause.gaps[1:-1]):
+    stops = any(re.search(r"[.!?]", gap) for gap in clause.gaps[1:-1])
+    if stops or len(clause) < _SHORTEST:
         return None
     fitting = clause if len(clause) <= _LONGEST else _shortened(clause)
     try:
@@ -134,10 +139,7 @@ def _shortened(clause: Clause) -> Clause | None:
 
 def _reported(clause: Clause, persons: Persons, *, asks: bool) -> str:
     first = clause.lower[0]
-    if clause.lower[-1] in DETERMINERS | {"and", "or", "but", "because", "if", "to"} - {
-        "this",
-        "that",
-    }:
+    if clause.lower[-1] in _UNFINISHED:
         raise UnsureError
     if asks:
         return questions.question(clause, persons)
@@ -207,11 +209,9 @@ def _has_condition(clause: Clause) -> bool:
 def _is_sentence(clause: Clause) -> bool:
     """Whether a clause has a subject and then a finite verb."""
     lower = clause.lower
-    if lower[0] in AUXILIARIES | WH | PREPOSITIONS | NO_SUBJECTS | CONDITIONS or clause.starts(
-        "that", "all"
-    ):
+    if lower[0] in AUXILIARIES | WH | PREPOSITIONS | NO_SUBJECTS | CONDITIONS:
         return False
-    if lower[0] in SUBJECTS - {"this", "that", "these", "those", "there"} or lower[0] == "i":
+    if lower[0] in SUBJECTS - {"this", "that", "these", "those", "there"}:
         at = 1
         while at < len(lower) and lower[at] in ADVERBS:
             at += 1

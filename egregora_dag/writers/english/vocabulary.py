@@ -128,8 +128,10 @@ EMPTY: Final = _set("just also actually now honestly personally seriously really
 ABOUT_SPEECH: Final = _set("say said mean meant swear bet tell told repeat quote")
 # Whom a message may call before `I`, `we` or `you`, with no comma.
 CALLED: Final = _set("friends guys everyone everybody folks all people team lads")
-# What no subject begins with.
-NO_SUBJECTS: Final = _set("not than because if and or but whether here as like")
+# What no subject of a statement begins with.
+NO_SUBJECTS: Final = _set(
+    "not than because if and or but whether here as like anyone anybody much more less same such"
+)
 # What may stand within a noun phrase that makes a title, beside telling words.
 ADJECTIVES: Final = _set(
     "old new big small little long short high low good bad best worst better first last next "
