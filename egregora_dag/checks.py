@@ -27,6 +27,7 @@ from egregora_dag.database.schemas import (
     CONTRACTS,
     DOCUMENTS,
     ELO_RATINGS,
+    GENERATIONS,
     IMPORTS,
     MESSAGES,
     REPLY_LINKS,
@@ -184,6 +185,14 @@ def _replay(warehouse: Warehouse, contract: Contract) -> Iterator[Finding]:
         yield Finding("rating differs from a replay of comparisons", len(wrong), wrong[:EXAMPLES])
 
 
+def _pending(warehouse: Warehouse, _: Contract) -> Iterator[Finding]:
+    table = GENERATIONS.table()
+    failed = table.filter(table.error.notnull())
+    reasons = failed.group_by("error").aggregate(n=failed.count()).order_by("error")
+    for row in warehouse.rows(reasons):
+        yield Finding(f"not written yet, {row['error']},", row["n"], severe=False)
+
+
 CHECKS: Final = (
     Check("columns", "The columns are those of the contract.", lambda _: True, _columns),
     Check("unique_keys", "No key occurs twice.", lambda c: bool(list(c.keys)), _unique),
@@ -208,6 +217,12 @@ CHECKS: Final = (
         "Ratings are those that a replay of the comparisons gives.",
         lambda c: c.name == ELO_RATINGS.name,
         _replay,
+    ),
+    Check(
+        "nothing_pending",
+        "No window waits for a writer that failed; the next run tries again.",
+        lambda c: c.name == DOCUMENTS.name,
+        _pending,
     ),
 )
 

@@ -36,6 +36,7 @@ from egregora_dag.adapters import (
     scratch_database,
 )
 from egregora_dag.assets.common import THREADS
+from egregora_dag.assets.content import remembered_model
 from egregora_dag.assets.ingestion import threads_changed
 from egregora_dag.assets.views import view_assets
 from egregora_dag.automation import import_job, links_job, ranking_job, run_config_of
@@ -129,6 +130,7 @@ class Pipeline:
         reading: Mapping[str, Any] | None = None,
         windows: Mapping[str, Any] | None = None,
         privacy: Mapping[str, bool] | None = None,
+        writer: Mapping[str, Any] | None = None,
     ) -> list[str]:
         """Copy exports into the inbox and register their chats; `run` then reads them.
 
@@ -140,14 +142,15 @@ class Pipeline:
             windows: Fields of `WindowConfig` to remember for these chats.
             privacy: `pseudonymize` and `mask_pii`, to remember for these chats; what it leaves
                 out, a new chat takes from the environment.
+            writer: `writer`, and fields of `LlmSettings`, to remember for these chats.
 
         Returns:
             Keys of the chats, in the order they are met.
 
         Raises:
             ExportError: A file cannot be read; nothing was copied.
-            EgregoraError: There is no such time zone, the settings make no windows, or the
-                environment is not understood.
+            EgregoraError: There is no such time zone, the settings make no windows or no writer,
+                or the environment is not understood.
         """
         settings.privacy()
         if privacy:
@@ -155,6 +158,7 @@ class Pipeline:
         if timezone:
             checked_timezone(timezone)
         WindowConfig(**(windows or {}))
+        remembered_model(writer or {})
         told = Reading(**(reading or {}))
         by_file = [inbox.placements(path, title=title, reading=told) for path in paths]
         for places in by_file:
@@ -163,7 +167,8 @@ class Pipeline:
         with self.warehouse.transaction() as connection:
             registered = inbox.register(connection, found, timezone=timezone)
             for thread in registered.values():
-                _remember(connection, thread, windows=windows, reading=reading, privacy=privacy)
+                said = {"windows": windows, "reading": reading, "privacy": privacy}
+                _remember(connection, thread, **said, writer=writer)
                 if timezone and timezone != thread.timezone:
                     chats.set_timezone(connection, thread, timezone)
         return self._arrived(registered)
@@ -182,6 +187,22 @@ class Pipeline:
         with self.warehouse.transaction() as connection:
             for key in keys:
                 _remember(connection, chats.get_thread(connection, key), privacy=privacy)
+
+    def set_writer(self, keys: Sequence[str], writer: Mapping[str, Any]) -> None:
+        """Remember for chats who writes about them.
+
+        Args:
+            keys: Keys of the chats.
+            writer: `writer`, and fields of `LlmSettings`; what it leaves out stays as it is.
+
+        Raises:
+            ThreadNotFoundError: There is no such chat.
+            EgregoraError: The settings make no writer.
+        """
+        remembered_model(writer)
+        with self.warehouse.transaction() as connection:
+            for key in keys:
+                _remember(connection, chats.get_thread(connection, key), writer=writer)
 
     def sort_inbox(self) -> tuple[list[str], list[str]]:
         """Sort in what people put into the inbox, and register the chats that are new.

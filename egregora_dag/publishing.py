@@ -2,32 +2,42 @@
 
 A writer's results are kept in `generations` under a signature of what was written about and by
 whom, and never made twice. `documents` follows from them and from the windows that there are now:
-a document whose window is gone is superseded, not deleted.
+a document whose window is gone is superseded, not deleted. What could not be written for now has
+its failure kept there; the documents that it had keep standing, and the next run tries again.
 """
 
 import datetime as dt
 import hashlib
 import json
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import ibis
 import pyarrow as pa
 
 from egregora_dag.database.functions import to_local
+from egregora_dag.database.generations import forget_failures, keep_generations
 from egregora_dag.database.identifiers import SEPARATOR, make_id
 from egregora_dag.database.repository import slug_of
 from egregora_dag.database.schemas import DOCUMENTS, GENERATIONS, MESSAGES, WINDOWS
 from egregora_dag.database.tables import memory_table
 from egregora_dag.database.threads import Thread
-from egregora_dag.database.writing import write_rows
+from egregora_dag.parallel import in_parallel
 from egregora_dag.people import people_of, signatures_of_authors
 from egregora_dag.postings import postings_of
 from egregora_dag.resources import Warehouse
-from egregora_dag.writers import Document, Message, Posted, Window, Writer
+from egregora_dag.writers import (
+    Document,
+    Message,
+    Posted,
+    Usage,
+    Window,
+    Writer,
+    WritingError,
+)
 
 # Messages read at a time, and seconds of writing after which the results are stored.
 _CHUNK: Final = 20_000
@@ -43,11 +53,15 @@ class Published:
         rows: Rows of `documents` to merge.
         generated: How many things were written about.
         reused: How many stood already.
+        pending: How many things could not be written about for now, by reason.
+        usage: What all of it took.
     """
 
     rows: pa.Table
     generated: int
     reused: int
+    pending: Counter[str]
+    usage: Usage
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,36 @@ class _Work:
     @property
     def subject(self) -> str | None:
         return self.posted.subject if self.posted else self.author
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What came of a work: documents, or why there are none for now."""
+
+    work: _Work
+    documents: Sequence[Document] = ()
+    seconds: float = 0.0
+    error: WritingError | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """What it took."""
+        if self.error:
+            return self.error.usage
+        return sum((document.usage for document in self.documents), Usage())
+
+
+@dataclass
+class _Outcome:
+    """What came of all works so far."""
+
+    usage: Usage = field(default_factory=Usage)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def add(self, result: _Result) -> None:
+        self.usage += result.usage
+        if result.error:
+            self.failed[result.work.signature] = result.error.reason
 
 
 @dataclass(frozen=True)
@@ -118,17 +162,31 @@ def publish(
         *_authors(warehouse, thread, writer),
         *_posted(warehouse, thread, writer, again),
     ]
-    known = _known_signatures(warehouse, thread)
+    known, failed = _known_signatures(warehouse, thread)
     missing = [work for work in works if work.signature not in known or again.names(work)]
+    outcome = _Outcome()
     keep = _Keeper(warehouse, thread, writer, run_id)
     try:
         for done, result in enumerate(_written(warehouse, thread, writer, missing), 1):
-            keep.add(*result)
+            outcome.add(result)
+            # A failure takes the place of no result.
+            if not (result.error and result.work.signature in known):
+                keep.add(result)
             progress(done, len(missing))
     finally:
         keep.store()
-    rows = _documents(warehouse, thread, writer, works)
-    return Published(rows, generated=len(missing), reused=len(works) - len(missing))
+    settled = failed - {work.signature for work in missing}
+    if settled:
+        with warehouse.transaction() as connection:
+            forget_failures(connection, settled)
+    pending = [work for work in works if work.signature in outcome.failed]
+    return Published(
+        _documents(warehouse, thread, works, pending),
+        generated=len(missing) - len(pending),
+        reused=len(works) - len(missing),
+        pending=Counter(outcome.failed.values()),
+        usage=outcome.usage,
+    )
 
 
 def _signature(kind: str, content: str, writer: Writer) -> str:
@@ -166,31 +224,69 @@ def _posted(warehouse: Warehouse, thread: Thread, writer: Writer, again: Again) 
             yield _Work(_signature(doc_type, key, writer), posted.subject, posted=posted)
 
 
-def _known_signatures(warehouse: Warehouse, thread: Thread) -> set[str]:
+def _known_signatures(warehouse: Warehouse, thread: Thread) -> tuple[set[str], set[str]]:
+    """Signatures of what was written, and of what failed."""
     table = GENERATIONS.table()
-    own = table.filter((table.thread_id == thread.thread_id) & table.error.isnull())
-    return set(warehouse.read(own.select("signature").distinct())["signature"].to_pylist())
+    own = table.filter(table.thread_id == thread.thread_id)
+    known, failed = set[str](), set[str]()
+    columns = own.select("signature", failed=own.error.notnull()).distinct()
+    for row in warehouse.rows(columns):
+        (failed if row["failed"] else known).add(row["signature"])
+    return known, failed
 
 
 def _written(
     warehouse: Warehouse, thread: Thread, writer: Writer, missing: Sequence[_Work]
-) -> Iterator[tuple[_Work, list[Document], float]]:
-    """Each work with what the writer made of it and how many seconds that took."""
+) -> Iterator[_Result]:
+    """What comes of each work, as it comes."""
     windows = [work for work in missing if work.window is not None]
-    for work, window in _contents(warehouse, thread, windows):
-        started = time.perf_counter()
-        posts = writer.write(window)
-        seconds = time.perf_counter() - started
-        yield work, [_journal(window, writer, posts), *posts], seconds
+    yield from _windows_written(warehouse, thread, writer, windows)
     for work in missing:
         if work.posted is not None:
             started = time.perf_counter()
-            yield work, [writer.enrich(work.posted)], time.perf_counter() - started
+            document = writer.enrich(work.posted)
+            yield _Result(work, [document], time.perf_counter() - started)
     authors = {work.author: work for work in missing if work.author is not None}
     for person in people_of(warehouse, thread, list(authors)):
         started = time.perf_counter()
         profile = writer.profile(person)
-        yield authors[person.author], [profile], time.perf_counter() - started
+        yield _Result(authors[person.author], [profile], time.perf_counter() - started)
+
+
+def _windows_written(
+    warehouse: Warehouse, thread: Thread, writer: Writer, works: Sequence[_Work]
+) -> Iterator[_Result]:
+    """What comes of the windows; after a failure that no window would escape, none is begun."""
+    final: WritingError | None = None
+    begun = 0
+
+    def contents() -> Iterator[tuple[_Work, Window]]:
+        nonlocal begun
+        for item in _contents(warehouse, thread, works):
+            if final:
+                return
+            begun += 1
+            yield item
+
+    def write(item: tuple[_Work, Window]) -> _Result:
+        work, window = item
+        started = time.perf_counter()
+        try:
+            written = writer.write(window)
+        except WritingError as error:
+            return _Result(work, seconds=time.perf_counter() - started, error=error)
+        seconds = time.perf_counter() - started
+        posts = [document for document in written if document.doc_type != "journal"]
+        spent = sum((one.usage for one in written if one.doc_type == "journal"), Usage())
+        journal = replace(_journal(window, writer, posts), usage=spent)
+        return _Result(work, [journal, *posts], seconds)
+
+    for result in in_parallel(write, contents(), writer.concurrency):
+        if result.error and result.error.final:
+            final = WritingError(result.error.reason, final=True)
+        yield result
+    for work in works[begun:]:
+        yield _Result(work, error=final)
 
 
 def _contents(
@@ -306,39 +402,42 @@ class _Keeper:
         self._rows: list[dict[str, Any]] = []
         self._since = time.monotonic()
 
-    def add(self, work: _Work, documents: Iterable[Document], seconds: float) -> None:
-        now = dt.datetime.now(dt.UTC)
+    def add(self, result: _Result) -> None:
+        common = {
+            "signature": result.work.signature,
+            "thread_id": self._thread.thread_id,
+            "window_id": result.work.window and result.work.window["window_id"],
+            "subject": result.work.subject,
+            "writer": self._writer.name,
+            "model": self._writer.model,
+            "run_id": self._run_id,
+            "created_at": dt.datetime.now(dt.UTC),
+        }
         self._rows += [
             {
-                "signature": work.signature,
+                **common,
                 "item": item,
-                "thread_id": self._thread.thread_id,
-                "window_id": work.window and work.window["window_id"],
-                "subject": work.subject,
                 "doc_type": document.doc_type,
-                "writer": self._writer.name,
-                "model": self._writer.model,
                 "output": _output(document),
-                "usage": {**asdict(document.usage), "seconds": seconds if item == 0 else 0.0},
+                "usage": {**asdict(document.usage), "seconds": 0.0 if item else result.seconds},
                 "error": None,
-                "run_id": self._run_id,
-                "created_at": now,
             }
-            for item, document in enumerate(documents)
+            for item, document in enumerate(result.documents)
         ]
-        if time.monotonic() - self._since > _SECONDS:
+        if result.error:
+            usage = {**asdict(result.usage), "seconds": result.seconds}
+            reason = result.error.reason
+            failure = {"item": 0, "doc_type": "post", "output": "null"}
+            self._rows.append({**common, **failure, "usage": usage, "error": reason})
+        # What was paid for is stored at once.
+        if result.usage.requests or time.monotonic() - self._since > _SECONDS:
             self.store()
 
     def store(self) -> None:
         if self._rows:
             rows = memory_table(self._rows, GENERATIONS.schema)
             with self._warehouse.transaction() as connection:
-                # What is written again takes the place of what was written before.
-                connection.execute(
-                    "DELETE FROM main.generations WHERE signature IN (SELECT unnest(?))",
-                    [rows["signature"].unique().to_pylist()],
-                )
-                write_rows(connection, GENERATIONS, rows)
+                keep_generations(connection, rows)
         self._rows, self._since = [], time.monotonic()
 
 
@@ -350,18 +449,23 @@ def _output(document: Document) -> str:
 
 
 def _documents(
-    warehouse: Warehouse, thread: Thread, writer: Writer, works: Sequence[_Work]
+    warehouse: Warehouse, thread: Thread, works: Sequence[_Work], pending: Sequence[_Work]
 ) -> pa.Table:
     """The documents that stand now, and those published before that no longer do."""
     table = DOCUMENTS.table()
     own = table.filter((table.thread_id == thread.thread_id) & (table.writer != "user"))
-    statuses = {
-        row["document_id"]: row["status"]
-        for row in warehouse.rows(own.select("document_id", "status"))
-    }
+    stored = warehouse.rows(own.select("document_id", "status", "window_id"))
+    statuses = {row["document_id"]: row["status"] for row in stored}
+    waiting = {work.window["window_id"] for work in pending if work.window}
     rows = [_document(thread, *found, statuses) for found in _current(warehouse, thread, works)]
     current = {row["document_id"] for row in rows}
-    gone = [id_ for id_, status in statuses.items() if status == "published" and id_ not in current]
+    gone = [
+        row["document_id"]
+        for row in stored
+        if row["status"] == "published"
+        and row["document_id"] not in current
+        and row["window_id"] not in waiting
+    ]
     rows_now = memory_table(rows, DOCUMENTS.schema)
     if not gone:
         return rows_now

@@ -15,7 +15,7 @@ from egregora_dag.database.elo import INITIAL_RATING, updated_ratings
 from egregora_dag.database.identifiers import make_id
 from egregora_dag.database.rerating import Weighing
 from egregora_dag.database.schemas import ELO_RATINGS, WINNERS
-from egregora_dag.judges.protocol import Judge, Post
+from egregora_dag.judges.protocol import Judge, JudgingError, Post
 from egregora_dag.pairing import Standings, next_pairs
 
 # Standard errors to either side that hold 95 % of a normal distribution.
@@ -113,6 +113,9 @@ def compare_posts(
 ) -> Iterator[dict[str, Any]]:
     """Compare posts until each has its number of comparisons or no partner is left.
 
+    A pair that cannot be judged for now is left to the next run; so is the rest, where the judge
+    says that asking on is in vain.
+
     Args:
         posts: The published posts.
         standings: What was compared before; kept up to date.
@@ -128,7 +131,14 @@ def compare_posts(
     k_factor = weighing.k_of(judge.name)
     while pairs := list(next_pairs(list(by_id), standings, per_post)):
         for a, b in pairs:
-            winner = judge.compare(by_id[a], by_id[b])
+            # Not met again in this run, whatever comes of it.
+            standings.meet(a, b)
+            try:
+                winner = judge.compare(by_id[a], by_id[b])
+            except JudgingError as error:
+                if error.final:
+                    return
+                continue
             before = standings.rating(a), standings.rating(b)
             after = updated_ratings(*before, winner, k_factor)
             yield {
@@ -149,4 +159,3 @@ def compare_posts(
             standings.ratings |= {a: after[0], b: after[1]}
             standings.sequence += 1
             standings.note(a, b, winner)
-            standings.meet(a, b)

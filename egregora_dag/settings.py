@@ -13,9 +13,13 @@ LOCK_TIMEOUT_VARIABLE = "EGREGORA_LOCK_TIMEOUT"
 MEMORY_LIMIT_VARIABLE = "EGREGORA_MEMORY_LIMIT"
 PSEUDONYMIZE_VARIABLE = "EGREGORA_PSEUDONYMIZE"
 MASK_PII_VARIABLE = "EGREGORA_MASK_PII"
+WRITER_VARIABLE = "EGREGORA_WRITER"
+JUDGE_VARIABLE = "EGREGORA_JUDGE"
 DEFAULT_HOME = ".egregora"
 DEFAULT_LOCK_TIMEOUT = 120.0
 DEFAULT_MEMORY_LIMIT = "800MB"
+DEFAULT_WRITER = "offline"
+DEFAULT_JUDGE = "offline"
 
 
 _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -40,6 +44,11 @@ class Home:
     def database(self) -> Path:
         """The warehouse: one DuckDB file."""
         return self.root / "pipeline.duckdb"
+
+    @property
+    def prompts(self) -> Path:
+        """Prompts that take the place of the package's, where there are any."""
+        return self.root / "prompts"
 
     @property
     def inbox(self) -> Path:
@@ -104,6 +113,16 @@ def lock_timeout() -> float:
 def memory_limit() -> str:
     """DuckDB's memory limit; what needs more is spilled to disk."""
     return os.environ.get(MEMORY_LIMIT_VARIABLE, DEFAULT_MEMORY_LIMIT)
+
+
+def writer() -> str:
+    """Who writes about chats that nothing else is remembered for."""
+    return os.environ.get(WRITER_VARIABLE) or DEFAULT_WRITER
+
+
+def judge() -> str:
+    """Who judges where nothing else is said."""
+    return os.environ.get(JUDGE_VARIABLE) or DEFAULT_JUDGE
 
 
 def privacy() -> dict[str, bool]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from dagster import (
     BackfillPolicy,
     Backoff,
+    Config,
     DynamicPartitionsDefinition,
     Jitter,
     RetryPolicy,
@@ -12,11 +13,16 @@ from dagster import (
 
 from egregora_dag.database.contracts import Contract
 from egregora_dag.io_manager import table_schema
+from egregora_dag.llm.settings import LlmSettings
 
 THREADS: Final = DynamicPartitionsDefinition(name="threads")
 # A materialization fails without harm when the file stays locked, or when another run of the same
 # chat was faster; trying again settles both.
 RETRY: Final = RetryPolicy(max_retries=2, delay=2, backoff=Backoff.EXPONENTIAL, jitter=Jitter.FULL)
+
+
+class LlmConfig(LlmSettings, Config):
+    """The language model; what is left as it is here, the environment may set."""
 
 
 def table_options(contract: Contract) -> dict[str, Any]:

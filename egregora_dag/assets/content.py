@@ -1,17 +1,24 @@
 """Windows → documents."""
 
 import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import pyarrow as pa
 from dagster import AssetExecutionContext, AssetSpec, Config, Output, asset
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from egregora_dag.assets.common import partitioned
+from egregora_dag import settings
+from egregora_dag.assets.common import LlmConfig, partitioned
 from egregora_dag.database import threads as chats
 from egregora_dag.database.schemas import DOCUMENTS
+from egregora_dag.llm.settings import LlmSettings, llm_settings
 from egregora_dag.publishing import Again, publish
 from egregora_dag.resources import Warehouse
-from egregora_dag.writers import WRITERS, get_writer
+from egregora_dag.settings import Home
+from egregora_dag.writers import WRITERS, Usage, Writer, get_writer
 
 _SECONDS_BETWEEN_NEWS = 5.0
 
@@ -28,7 +35,18 @@ generations = AssetSpec(
 class WriterSettings(Config):
     """Who writes, and how much."""
 
-    writer: str = Field("offline", description=f"One of {', '.join(WRITERS)}.")
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    writer: str | None = Field(
+        None,
+        description=f"One of {', '.join(WRITERS)}; none: as remembered for the chat, else "
+        f"${settings.WRITER_VARIABLE} or {settings.DEFAULT_WRITER}.",
+    )
+    llm: LlmConfig = Field(
+        LlmConfig(),
+        description="The language model and its limits, if the writer is llm; model and base_url "
+        "as remembered for the chat if left out.",
+    )
     min_messages: int = Field(
         5, description="A window with fewer messages in words gets a journal entry but no post."
     )
@@ -47,6 +65,52 @@ class WriterSettings(Config):
             media=frozenset(self.media),
         )
 
+    def chosen(self, remembered: Mapping[str, Any]) -> tuple[str, LlmSettings]:
+        """The name of the writer for a chat, and the settings of the model that it may ask.
+
+        Args:
+            remembered: What is remembered for the chat: `writer`, and fields of `LlmSettings`.
+
+        Raises:
+            SettingError: There is no such setting, or it cannot have this value.
+        """
+        name = self.writer or remembered.get("writer") or settings.writer()
+        return name, remembered_model(remembered, self.llm.model_dump(exclude_defaults=True))
+
+    def writer_of(self, name: str, llm: LlmSettings, home: Home) -> Writer:
+        """A writer ready for use.
+
+        Args:
+            name: Its name.
+            llm: The language model.
+            home: Where prompts of the user's own are.
+
+        Raises:
+            UnknownNameError: No writer goes by this name.
+            SettingError: A setting is one that it cannot work with.
+        """
+        values = {"min_messages": self.min_messages, "max_quotes": self.max_quotes}
+        # Only a writer that asks a model takes one.
+        model = {"llm": llm, "prompts": home.prompts}
+        return get_writer(name, **values, **(model if name == "llm" else {}))
+
+
+def remembered_model(remembered: Mapping[str, Any], *more: Mapping[str, Any]) -> LlmSettings:
+    """The language model that is remembered for a chat.
+
+    Args:
+        remembered: `writer`, and fields of `LlmSettings`.
+        more: Settings that come before those.
+
+    Returns:
+        Its settings.
+
+    Raises:
+        SettingError: There is no such setting, or it cannot have this value.
+    """
+    model = {name: value for name, value in remembered.items() if name != "writer"}
+    return llm_settings(model, *more)
+
 
 @asset(group_name="content", deps=["messages", "windows", "threads"], **partitioned(DOCUMENTS))
 def documents(
@@ -57,9 +121,6 @@ def documents(
     What a writer wrote is kept in the table `generations`; only what is missing there is written.
     A document whose window is gone is superseded, never deleted.
     """
-    writer = get_writer(
-        config.writer, min_messages=config.min_messages, max_quotes=config.max_quotes
-    )
     with warehouse.transaction() as connection:
         known = [chats.get_thread(connection, key) for key in context.partition_keys]
     results = []
@@ -71,24 +132,37 @@ def documents(
             context.log.info(f"{done:,} of {total:,} written")
             told = time.monotonic()
 
+    # One writer for all chats that it writes about alike, as its limits are those of the run.
+    writers: dict[tuple[str, LlmSettings], Writer] = {}
     for thread in known:
-        results.append(
-            publish(
-                warehouse,
-                thread,
-                writer,
-                run_id=context.run.run_id,
-                again=config.again(),
-                progress=progress,
-            )
+        chosen = config.chosen(thread.settings.get("writer", {}))
+        if chosen not in writers:
+            writers[chosen] = config.writer_of(*chosen, Home(warehouse.path.parent))
+        writer = writers[chosen]
+        if writer.model:
+            context.log.info(f"{thread.thread_id}: what is written about goes to {chosen[1].host}")
+        result = publish(
+            warehouse,
+            thread,
+            writer,
+            run_id=context.run.run_id,
+            again=config.again(),
+            progress=progress,
         )
+        results.append(result)
+        waiting = f", {result.pending.total()} wait" if result.pending else ""
         context.log.info(
-            f"{thread.thread_id}: {results[-1].generated} written, {results[-1].reused} stood"
+            f"{thread.thread_id}: {result.generated} written, {result.reused} stood{waiting}"
         )
+    usage = sum((result.usage for result in results), Usage())
+    pending = sum((result.pending for result in results), Counter[str]())
     return Output(
         pa.concat_tables([result.rows for result in results]),
         metadata={
             "generated": sum(result.generated for result in results),
             "reused": sum(result.reused for result in results),
+            "pending": pending.total(),
+            "errors": dict(pending),
+            **asdict(usage),
         },
     )

@@ -6,17 +6,19 @@ from collections.abc import Mapping
 import ibis.expr.types as ir
 import pyarrow as pa
 from dagster import AssetExecutionContext, AutomationCondition, Config, asset
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from egregora_dag import ranking
-from egregora_dag.assets.common import RETRY, table_options
+from egregora_dag import ranking, settings
+from egregora_dag.assets.common import RETRY, LlmConfig, table_options
 from egregora_dag.ballots import HUMAN, published_posts, standings_of
 from egregora_dag.database.elo import K_FACTOR
 from egregora_dag.database.rerating import Weighing, stored_weighing
 from egregora_dag.database.schemas import BRADLEY_TERRY, COMPARISONS, ELO_RATINGS
 from egregora_dag.database.tables import memory_table
-from egregora_dag.judges import JUDGES, SettingError, get_judge
+from egregora_dag.judges import JUDGES, Judge, SettingError, get_judge
+from egregora_dag.llm.settings import llm_settings
 from egregora_dag.resources import Warehouse
+from egregora_dag.settings import Home
 
 # Follows the documents of any chat; unlike `eager`, it does not wait for the chats that have none.
 # A request settles only the changes before it: `since_last_handled` would forget those that come
@@ -42,7 +44,16 @@ class RatingSettings(Config):
 class JudgeSettings(RatingSettings):
     """Who judges, and how often."""
 
-    judge: str = Field("offline", description=f"One of {', '.join(JUDGES)}.")
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    judge: str | None = Field(
+        None,
+        description=f"One of {', '.join(JUDGES)}; none: ${settings.JUDGE_VARIABLE} or "
+        f"{settings.DEFAULT_JUDGE}.",
+    )
+    llm: LlmConfig = Field(
+        LlmConfig(), description="The language model and its limits, if the judge is llm."
+    )
     comparisons_per_post: int = Field(
         8, description="Comparisons a post takes part in before it rests."
     )
@@ -51,6 +62,24 @@ class JudgeSettings(RatingSettings):
         description="How much a comparison moves a rating, before the judge's weight; what "
         f"`egregora-dag rerate` set, or {K_FACTOR:.0f}, if None.",
     )
+
+    def chosen(self, home: Home) -> Judge:
+        """The judge, ready for use.
+
+        Args:
+            home: Where prompts of the user's own are.
+
+        Raises:
+            UnknownNameError: No judge goes by this name.
+            SettingError: A setting is one that it cannot work with.
+        """
+        name = self.judge or settings.judge()
+        if name == HUMAN:
+            wanted = f"one of {', '.join(JUDGES)}; people judge with `egregora-dag vote`"
+            raise SettingError("asset", "judge", name, wanted)
+        llm = llm_settings(self.llm.model_dump(exclude_defaults=True))
+        # Only a judge that asks a model takes one.
+        return get_judge(name, **({"llm": llm, "prompts": home.prompts} if name == "llm" else {}))
 
 
 def _weighing(
@@ -77,10 +106,7 @@ def comparisons(
     New posts come first, against posts of similar strength; no judge sees a pair twice, and a post
     that had its number of comparisons rests.
     """
-    if config.judge == HUMAN:
-        wanted = f"one of {', '.join(JUDGES)}; people judge with `egregora-dag vote`"
-        raise SettingError("asset", "judge", config.judge, wanted)
-    judge = get_judge(config.judge)
+    judge = config.chosen(Home(warehouse.path.parent))
     posts = list(published_posts(warehouse))
     rows = list(
         ranking.compare_posts(

@@ -29,6 +29,7 @@ VIEWS: Final[Sequence[tuple[str, Callable[..., ir.Table], tuple[str, ...]]]] = (
     ("daily_aggregates", views.daily_aggregates, ("messages", "threads")),
     ("window_messages", views.window_messages, ("windows", "messages")),
     ("linked_conversations", views.linked_conversations, ("reply_links", "messages")),
+    ("journal", views.journal, ("generations", "documents")),
     ("top_posts", views.top_posts, ("documents", "elo_ratings", "bradley_terry")),
     ("run_history", views.run_history, ("runs",)),
     ("asset_freshness", views.asset_freshness, ("tasks",)),

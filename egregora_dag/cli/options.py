@@ -5,6 +5,9 @@ from typing import Any
 
 import click
 
+from egregora_dag import settings
+from egregora_dag.writers import WRITERS
+
 _PRIVACY = (
     click.option(
         "--pseudonymize/--no-pseudonymize",
@@ -15,6 +18,17 @@ _PRIVACY = (
         "--mask-pii/--no-mask-pii",
         default=None,
         help="Mask e-mail addresses, phone and card numbers.  [default: $EGREGORA_MASK_PII or no]",
+    ),
+)
+_WRITER = (
+    click.option(
+        "--writer",
+        type=click.Choice(sorted(WRITERS)),
+        help=f"Who writes.  [default: ${settings.WRITER_VARIABLE} or {settings.DEFAULT_WRITER}]",
+    ),
+    click.option("--model", help="For --writer llm: the language model, as provider:model."),
+    click.option(
+        "--base-url", help="For --writer llm: address of a server that speaks OpenAI's protocol."
     ),
 )
 _OPTIONS = (
@@ -47,6 +61,13 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def privacy_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say what is kept out of what is stored."""
     for option in reversed(_PRIVACY):
+        command = option(command)
+    return command
+
+
+def writer_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say who writes."""
+    for option in reversed(_WRITER):
         command = option(command)
     return command
 

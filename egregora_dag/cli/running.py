@@ -16,7 +16,12 @@ from rich.status import Status
 from rich.text import Text
 
 from egregora_dag.cli import EXIT_FAILED, EXIT_UNSOUND, home_option
-from egregora_dag.cli.options import parsed_columns, privacy_options, reading_options
+from egregora_dag.cli.options import (
+    parsed_columns,
+    privacy_options,
+    reading_options,
+    writer_options,
+)
 from egregora_dag.cli.printing import cell, console, print_table, printable
 from egregora_dag.database.schemas import CONTRACTS, STEP_UNITS
 from egregora_dag.pipeline import Outcome, Pipeline, Progress
@@ -45,6 +50,7 @@ def demo(home: Home) -> None:
 @click.option("--thread", "title", help="The chat that the files belong to, if not their own.")
 @reading_options
 @privacy_options
+@writer_options
 @click.option("--step-size", type=int, help="Messages, hours or days of a window.")
 @click.option("--step-unit", type=click.Choice(STEP_UNITS), help="What a window is measured in.")
 @click.option("--rebuild", is_flag=True, help="Replace the chats by what their files say.")
@@ -59,6 +65,9 @@ def run(
     columns: tuple[str, ...],
     pseudonymize: bool | None,
     mask_pii: bool | None,
+    writer: str | None,
+    model: str | None,
+    base_url: str | None,
     step_size: int | None,
     step_unit: str | None,
     rebuild: bool,
@@ -68,11 +77,13 @@ def run(
 
     Files are copied into the home's inbox; what was imported before is not imported again. Without
     EXPORTS, everything that waits in the inbox is worked off. How files are to be read and windows
-    to be made, and what is kept out of them, is remembered for the chat. Pseudonyms and masks hold
-    for what is read from now on; with --rebuild, for all of it.
+    to be made, what is kept out of them, and who writes, is remembered for the chat. Pseudonyms and
+    masks hold for what is read from now on; with --rebuild, for all of it. With --writer llm, what
+    is written about goes to the language model's address.
     """
     windows = {"step_size": step_size, "step_unit": step_unit}
     reading = {"source": source, "day_first": day_first, "columns": parsed_columns(columns) or None}
+    written = {"writer": writer, "model": model, "base_url": base_url}
     privacy = {"pseudonymize": pseudonymize, "mask_pii": mask_pii}
     _run(
         home,
@@ -82,6 +93,7 @@ def run(
         reading={name: value for name, value in reading.items() if value is not None},
         windows={name: value for name, value in windows.items() if value is not None},
         privacy={name: value for name, value in privacy.items() if value is not None},
+        writer={name: value for name, value in written.items() if value is not None},
         rebuild=rebuild,
         links=links,
     )
@@ -96,6 +108,7 @@ def _run(
     reading: dict[str, Any] | None = None,
     windows: dict[str, object] | None = None,
     privacy: dict[str, bool] | None = None,
+    writer: dict[str, str] | None = None,
     rebuild: bool = False,
     links: bool = False,
     show_post: bool = False,
@@ -111,12 +124,15 @@ def _run(
                 reading=reading,
                 windows=windows,
                 privacy=privacy,
+                writer=writer,
             )
         else:
             _, problems = pipeline.sort_inbox()
             keys = list(pipeline.threads())
             if privacy:
                 pipeline.set_privacy(keys, privacy)
+            if writer:
+                pipeline.set_writer(keys, writer)
         before = _counts(pipeline)
         outcome = pipeline.run(keys, rebuild=rebuild, links=links)
         outcome.failed_checks += problems

@@ -31,8 +31,8 @@ class Thread:
         title: Its name.
         source: The application it comes from.
         timezone: IANA name of its clock's zone.
-        settings: `windows`, `reading`, `privacy`: how it is cut, read, and kept private, where
-            that was said; `aliases`: keys of chats that were merged into it.
+        settings: `windows`, `reading`, `privacy`, `writer`: how it is cut, read, kept private and
+            written about, where that was said; `aliases`: keys of chats that were merged into it.
     """
 
     thread_id: str

@@ -190,6 +190,39 @@ def linked_conversations(links: ir.Table, messages: ir.Table) -> ir.Table:
     )
 
 
+def journal(generations: ir.Table, documents: ir.Table) -> ir.Table:
+    """What was written about, by which writer, how long it took and what it cost.
+
+    Args:
+        generations: Rows of `generations`.
+        documents: Rows of `documents`.
+
+    Returns:
+        A row for each window, person, link or file: thread_id, window_id, subject, title (of the
+        window's journal entry), documents (how many were written, the entry among them), writer,
+        model, seconds, requests, input_tokens, output_tokens, cost_usd, error (why it waits, if
+        it does), run_id, created_at.
+    """
+    usage = generations.usage
+    made = generations.group_by("signature", "thread_id", "window_id", "subject").aggregate(
+        documents=generations.error.isnull().sum().cast("int64"),
+        writer=generations.writer.max(),
+        model=generations.model.max(),
+        seconds=usage["seconds"].sum(),
+        requests=usage["requests"].sum().cast("int64"),
+        input_tokens=usage["input_tokens"].sum().cast("int64"),
+        output_tokens=usage["output_tokens"].sum().cast("int64"),
+        cost_usd=usage["cost_usd"].sum(),
+        error=generations.error.max(),
+        run_id=generations.run_id.max(),
+        created_at=generations.created_at.max(),
+    )
+    entries = documents.filter(documents.doc_type == "journal").select("signature", "title")
+    told = made.left_join(entries, "signature")
+    columns = [name for name in made.columns if name != "signature"]
+    return told.select(*columns[:3], "title", *columns[3:])
+
+
 def top_posts(documents: ir.Table, ratings: ir.Table, strengths: ir.Table) -> ir.Table:
     """Published posts, those first of which it is surest that they are good.
 

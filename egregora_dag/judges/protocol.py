@@ -5,6 +5,21 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from egregora_dag.database.elo import Winner
+from egregora_dag.exceptions import EgregoraError
+
+
+class JudgingError(EgregoraError):
+    """No verdict could be had for now; the pair stays uncompared.
+
+    Attributes:
+        reason: Type and place of the failure, without any text of the posts.
+        final: Whether asking about other pairs would fail as well.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(f"Not compared: {reason}. The next run tries again.")
+        self.reason = reason
+        self.final = final
 
 
 @dataclass(frozen=True)
@@ -27,4 +42,8 @@ class Judge(Protocol):
         """Name in settings and in the column `judge`."""
 
     def compare(self, a: Post, b: Post) -> Winner:
-        """Which post is better; `tie` when neither is."""
+        """Which post is better; `tie` when neither is.
+
+        Raises:
+            JudgingError: It cannot be told for now.
+        """

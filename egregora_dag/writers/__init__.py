@@ -1,10 +1,22 @@
 """Writers turn a window of a chat into documents; each is found by its name."""
 
+from pathlib import Path
 from typing import Any, Final
 
+from egregora_dag.llm.extra import installed
+from egregora_dag.llm.settings import LlmSettings
 from egregora_dag.registry import Registry, SettingError, UnknownNameError
 from egregora_dag.writers.offline import OfflineWriter
-from egregora_dag.writers.protocol import Document, Message, Person, Posted, Usage, Window, Writer
+from egregora_dag.writers.protocol import (
+    Document,
+    Message,
+    Person,
+    Posted,
+    Usage,
+    Window,
+    Writer,
+    WritingError,
+)
 
 __all__ = [
     "WRITERS",
@@ -18,10 +30,24 @@ __all__ = [
     "Usage",
     "Window",
     "Writer",
+    "WritingError",
     "get_writer",
 ]
 
-WRITERS: Final = Registry[Writer]("writer", {OfflineWriter.name: OfflineWriter})
+
+def _llm(
+    llm: LlmSettings = LlmSettings(),  # noqa: B008
+    prompts: Path | None = None,
+    min_messages: int = OfflineWriter.min_messages,
+    max_quotes: int = OfflineWriter.max_quotes,
+) -> Writer:
+    """The writer that asks a language model; its package is loaded with it."""
+    with installed():
+        from egregora_dag.writers.llm import LlmWriter  # noqa: PLC0415
+    return LlmWriter(llm, OfflineWriter(min_messages, max_quotes), llm.prompts_folder or prompts)
+
+
+WRITERS: Final = Registry[Writer]("writer", {OfflineWriter.name: OfflineWriter, "llm": _llm})
 
 
 def get_writer(name: str, **settings: Any) -> Writer:

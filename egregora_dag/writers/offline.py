@@ -39,6 +39,7 @@ class OfflineWriter:
     max_quotes: int = 6
     name: ClassVar[str] = "offline"
     model: ClassVar[str | None] = None
+    concurrency: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         for setting in ("min_messages", "max_quotes"):

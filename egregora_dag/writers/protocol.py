@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from egregora_dag.exceptions import EgregoraError
+
 
 @dataclass(frozen=True)
 class Message:
@@ -128,6 +130,30 @@ class Usage:
     requests: int = 0
     cost_usd: float = 0.0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.requests + other.requests,
+            self.cost_usd + other.cost_usd,
+        )
+
+
+class WritingError(EgregoraError):
+    """Nothing could be written about a window for now; it waits for the next run.
+
+    Attributes:
+        reason: Type and place of the failure, without any text of the chat.
+        usage: What was spent on it.
+        final: Whether the windows after it would fail as well, so that they are left alone.
+    """
+
+    def __init__(self, reason: str, usage: Usage = Usage(), *, final: bool = False) -> None:
+        super().__init__(f"Not written: {reason}. The next run tries again.")
+        self.reason = reason
+        self.usage = usage
+        self.final = final
+
 
 @dataclass(frozen=True)
 class Document:
@@ -171,8 +197,19 @@ class Writer(Protocol):
     def fingerprint(self) -> str:
         """Changes whenever the same window would be written about differently."""
 
+    @property
+    def concurrency(self) -> int:
+        """How many windows it may write about at a time, each in a thread of its own."""
+
     def write(self, window: Window) -> list[Document]:
-        """The posts about a window; none when there is nothing to tell."""
+        """The posts about a window; none when there is nothing to tell.
+
+        Where it took something to find that there is nothing to tell, a single document of type
+        journal bears what it took.
+
+        Raises:
+            WritingError: The window cannot be written about for now.
+        """
 
     def profile(self, person: Person) -> Document:
         """The profile of a person."""

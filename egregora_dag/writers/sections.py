@@ -30,32 +30,82 @@ def content(reading: Reading, moments: Sequence[Line]) -> str:
     """
     outcomes = reading.decisions[-_OUTCOMES:]
     shown = {line.index for line in (*moments, *outcomes)}
-    sections = (
-        ("moments", [_blockquote(reading, line) for line in moments], "\n\n"),
-        ("decided", [_blockquote(reading, line) for line in outcomes], "\n\n"),
-        ("open_questions", _open_questions(reading, shown), "\n"),
-        ("links", _links(reading), "\n"),
-        ("media", _media(reading), "\n"),
-        ("people", [_people(reading)], "\n"),
-    )
-    headings = reading.language.headings
-    parts = [f"## {headings[key]}\n\n{mark.join(items)}" for key, items, mark in sections if items]
+    parts = [
+        *section(reading, "moments", [_said(reading, line) for line in moments], "\n\n"),
+        *section(reading, "decided", [_said(reading, line) for line in outcomes], "\n\n"),
+        *section(reading, "open_questions", _open_questions(reading, shown)),
+        *appendix(reading),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
-def _blockquote(reading: Reading, line: Line) -> str:
+def section(reading: Reading, key: str, items: Sequence[str], mark: str = "\n") -> list[str]:
+    """A section under its heading in the chat's language.
+
+    Args:
+        reading: The window, read.
+        key: One of the keys of `Language.headings`.
+        items: Markdown, one a paragraph or list item.
+        mark: What stands between them.
+
+    Returns:
+        The section; nothing without items.
+    """
+    return [f"## {reading.language.headings[key]}\n\n{mark.join(items)}"] if items else []
+
+
+def appendix(reading: Reading) -> list[str]:
+    """The sections that every post ends with: links, media and people.
+
+    Args:
+        reading: The window, read.
+
+    Returns:
+        The sections; those without content are left out.
+    """
+    return [
+        *section(reading, "links", _links(reading)),
+        *section(reading, "media", _media(reading)),
+        *section(reading, "people", [_people(reading)]),
+    ]
+
+
+def blockquote(reading: Reading, text: str, message: Message, to: str | None = None) -> str:
+    """A message's text as a quote, with author and time.
+
+    Args:
+        reading: The window, read.
+        text: What is quoted.
+        message: The message it is from.
+        to: Whom it addresses, if it names somebody.
+
+    Returns:
+        Markdown.
+    """
     language = reading.language
-    to = f", {language.say('to', who=language.isolated(escape(line.to)))}" if line.to else ""
-    return f"> {escape(clip(line.text, 600))}\n>\n> — {_credit(reading, line.message)}{to}"
+    addressed = f", {language.say('to', who=language.isolated(escape(to)))}" if to else ""
+    return f"> {escape(clip(text, 600))}\n>\n> — {credit(reading, message)}{addressed}"
 
 
-def _credit(reading: Reading, message: Message) -> str:
-    """Who wrote a message and when: the time of day, with the day where there are several."""
+def credit(reading: Reading, message: Message) -> str:
+    """Who wrote a message and when: the time of day, with the day where there are several.
+
+    Args:
+        reading: The window, read.
+        message: One of its messages.
+
+    Returns:
+        Markdown.
+    """
     messages = reading.window.messages
     time = message.time.isoformat(" ", "minutes")[:16]
     one_day = messages[0].time.date() == messages[-1].time.date()
     author = reading.language.isolated(escape(message.author or ""))
     return f"{author}, {time[11:] if one_day else time}"
+
+
+def _said(reading: Reading, line: Line) -> str:
+    return blockquote(reading, line.text, line.message, line.to)
 
 
 def _open_questions(reading: Reading, shown: set[int]) -> list[str]:
@@ -70,7 +120,7 @@ def _open_questions(reading: Reading, shown: set[int]) -> list[str]:
     best = [line for line in found if not asked.issuperset(line.terms)][:_QUESTIONS]
     return [
         f"- {isolated(escape(telling(line, reading.words.weights, 300)))} "
-        f"({_credit(reading, line.message)})"
+        f"({credit(reading, line.message)})"
         for line in sorted(best, key=lambda line: line.index)
     ]
 
@@ -96,9 +146,9 @@ def _links(reading: Reading) -> list[str]:
         said = trim(without_urls(text))
         shown = reading.language.isolated(escape(clip(said, _CAPTION)))
         words = f"{shown} — " if tokens.words(said) else ""
-        credit = _credit(reading, message)
+        who = credit(reading, message)
         for url in linked:
-            found.setdefault(url, f"- {words}<{url}> ({credit})")
+            found.setdefault(url, f"- {words}<{url}> ({who})")
     return _capped(list(found.values()), reading.language)
 
 
@@ -114,7 +164,7 @@ def _media(reading: Reading) -> list[str]:
         shown = reading.language.isolated(escape(clip(caption, _CAPTION)))
         said = f": {shown}" if tokens.words(caption) else ""
         kind = reading.language.media[message.media_type or "file"]
-        items.append(f"- {kind}{name} ({_credit(reading, message)}){said}")
+        items.append(f"- {kind}{name} ({credit(reading, message)}){said}")
     return _capped(items, reading.language)
 
 

@@ -83,7 +83,7 @@ def test_the_registry_makes_a_judge_by_name() -> None:
 
 
 def test_an_unknown_judge_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match=r"no judge 'coin'; use one of: offline") as caught:
+    with pytest.raises(UnknownNameError, match=r"no judge 'coin'; use one of: llm, off") as caught:
         get_judge("coin")
     assert caught.value.name == "coin"
 

@@ -318,7 +318,9 @@ def test_the_registry_makes_a_writer_by_name() -> None:
 
 
 def test_an_unknown_writer_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match=r"no writer 'gpt'; use one of: offline") as caught:
+    with pytest.raises(
+        UnknownNameError, match=r"no writer 'gpt'; use one of: llm, offline"
+    ) as caught:
         get_writer("gpt")
     assert caught.value.name == "gpt"
 
