@@ -22,6 +22,7 @@ from egregora_dag.judges import Post, Winner
 from egregora_dag.pairing import Belief, Standings, next_pairs
 from egregora_dag.ranking import compare_posts, ratings_of
 from egregora_dag.resources import Warehouse
+from egregora_dag.writers import Usage
 from egregora_dag_tests.conftest import insert
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
@@ -31,6 +32,7 @@ class Longest:
     """Prefers the post with more words."""
 
     name = "longest"
+    usage = Usage()
 
     def compare(self, a: Post, b: Post) -> Winner:
         difference = len(a.content.split()) - len(b.content.split())

@@ -1,11 +1,14 @@
 """Documents → comparisons → ratings."""
 
 import datetime as dt
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, Final
 
 import ibis.expr.types as ir
 import pyarrow as pa
-from dagster import AssetExecutionContext, AutomationCondition, Config, asset
+from dagster import AssetExecutionContext, AutomationCondition, Config, Output, asset
 from pydantic import ConfigDict, Field
 
 from egregora_dag import ranking, settings
@@ -29,6 +32,10 @@ _WHEN_DOCUMENTS_CHANGED = (
     & ~AutomationCondition.any_deps_in_progress()
     & ~AutomationCondition.in_progress()
 )
+
+
+# Seconds of judging after which verdicts are stored, so that a crash loses few that were paid for.
+_SECONDS: Final = 2.0
 
 
 class RatingSettings(Config):
@@ -100,7 +107,7 @@ def _weighing(
 )
 def comparisons(
     context: AssetExecutionContext, config: JudgeSettings, warehouse: Warehouse
-) -> pa.Table:
+) -> Output[pa.Table]:
     """Which of two posts is the better read, as a judge sees it.
 
     New posts come first, against posts of similar strength; no judge sees a pair twice, and a post
@@ -108,18 +115,35 @@ def comparisons(
     """
     judge = config.chosen(Home(warehouse.path.parent))
     posts = list(published_posts(warehouse))
-    rows = list(
-        ranking.compare_posts(
-            posts,
-            standings_of(warehouse, judge.name),
-            judge,
-            per_post=config.comparisons_per_post,
-            weighing=_weighing(warehouse, config.judge_weights, config.k_factor),
-            now=dt.datetime.now(dt.UTC),
-        )
+    verdicts = ranking.compare_posts(
+        posts,
+        standings_of(warehouse, judge.name),
+        judge,
+        per_post=config.comparisons_per_post,
+        weighing=_weighing(warehouse, config.judge_weights, config.k_factor),
+        now=dt.datetime.now(dt.UTC),
     )
-    context.log.info(f"{len(posts)} posts, {len(rows)} new comparisons")
-    return memory_table(rows, COMPARISONS.schema)
+    new = 0
+    for rows in _as_they_come(verdicts):
+        warehouse.write(COMPARISONS, memory_table(rows, COMPARISONS.schema))
+        new += len(rows)
+    context.log.info(f"{len(posts)} posts, {new} new comparisons")
+    return Output(
+        memory_table([], COMPARISONS.schema),
+        metadata={"new_comparisons": new, **asdict(judge.usage)},
+    )
+
+
+def _as_they_come(verdicts: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Rows in the lists in which they are stored."""
+    rows, since = list[dict[str, Any]](), time.monotonic()
+    for row in verdicts:
+        rows.append(row)
+        if time.monotonic() - since > _SECONDS:
+            yield rows
+            rows, since = [], time.monotonic()
+    if rows:
+        yield rows
 
 
 @asset(

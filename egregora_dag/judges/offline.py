@@ -21,6 +21,7 @@ from typing import ClassVar, Final
 from egregora_dag.database.elo import Winner
 from egregora_dag.judges.protocol import Post
 from egregora_dag.registry import SettingError
+from egregora_dag.writers.protocol import Usage
 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _QUOTE: Final = re.compile(r"^>[ \t]*[^\s>—–-]", re.MULTILINE)
@@ -41,6 +42,7 @@ class OfflineJudge:
 
     margin: float = 1.0
     name: ClassVar[str] = "offline"
+    usage: ClassVar[Usage] = Usage()
 
     def __post_init__(self) -> None:
         if not self.margin >= 0:

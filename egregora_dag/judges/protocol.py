@@ -6,6 +6,7 @@ from typing import Protocol
 
 from egregora_dag.database.elo import Winner
 from egregora_dag.exceptions import EgregoraError
+from egregora_dag.writers.protocol import Usage
 
 
 class JudgingError(EgregoraError):
@@ -40,6 +41,10 @@ class Judge(Protocol):
     @property
     def name(self) -> str:
         """Name in settings and in the column `judge`."""
+
+    @property
+    def usage(self) -> Usage:
+        """What all comparisons so far took."""
 
     def compare(self, a: Post, b: Post) -> Winner:
         """Which post is better; `tie` when neither is.

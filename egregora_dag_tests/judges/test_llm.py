@@ -4,11 +4,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from dagster import materialize
 
+from egregora_dag.assets import ranking
+from egregora_dag.database.identifiers import make_id
+from egregora_dag.database.schemas import DOCUMENTS
 from egregora_dag.judges import Judge, JudgingError, Post, get_judge
 from egregora_dag.llm.settings import LlmSettings
 from egregora_dag.pairing import Standings
 from egregora_dag.ranking import compare_posts
+from egregora_dag.resources import Warehouse, WarehouseIOManager
+from egregora_dag_tests.conftest import add_thread, insert, query
 from egregora_dag_tests.model_server import READ, WRITTEN, Asked, ModelServer, Reply, serving
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
@@ -51,8 +57,8 @@ def test_a_model_that_prefers_a_place_finds_a_tie() -> None:
     with serving(lambda *_: Reply({"better": "first"})) as server:
         judge = judge_for(server)
         assert judge.compare(titled("A"), titled("B")) == "tie"
-        assert judge.usage.input_tokens == 2 * READ  # type: ignore[attr-defined]
-        assert judge.usage.output_tokens == 2 * WRITTEN  # type: ignore[attr-defined]
+        assert judge.usage.input_tokens == 2 * READ
+        assert judge.usage.output_tokens == 2 * WRITTEN
 
 
 def test_a_post_that_praises_itself_stays_inside_the_block_of_data() -> None:
@@ -88,3 +94,49 @@ def test_a_failure_is_told_by_its_type() -> None:
         with pytest.raises(JudgingError, match="UnexpectedModelBehavior"):
             judge_for(server, output_retries=1).compare(titled("A"), titled("B"))
         assert len(server.asked) == 2
+
+
+def test_verdicts_are_stored_as_they_come_and_the_run_tells_what_they_took(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "_SECONDS", 0.0)
+    add_thread(warehouse, "shed")
+    insert(warehouse.path, DOCUMENTS, *(post(title) for title in "ABC"))
+    stored = []
+
+    def answer(asked: Asked, number: int) -> Reply:
+        stored.append(query(warehouse.path, "SELECT count(*) FROM comparisons")[0][0])
+        return Reply({"better": "tie"})
+
+    with serving(answer) as server:
+        llm = {"model": "some-model", "base_url": server.base_url}
+        result = materialize(
+            [ranking.comparisons],
+            resources={
+                "warehouse": warehouse,
+                "io_manager": WarehouseIOManager(database=warehouse.database),
+            },
+            run_config={"ops": {"comparisons": {"config": {"judge": "llm", "llm": llm}}}},
+        )
+    [event] = result.asset_materializations_for_node("comparisons")
+    assert stored == [0, 1, 2]
+    assert query(warehouse.path, "SELECT sequence FROM comparisons") == [(0,), (1,), (2,)]
+    assert event.metadata["new_comparisons"].value == event.metadata["requests"].value == 3
+
+
+def post(title: str) -> dict[str, Any]:
+    """A row of `documents`."""
+    texts = {"title": title, "summary": "Summary", "content": "Text"}
+    return {
+        "document_id": str(make_id("document", title)),
+        "doc_type": "post",
+        "thread_id": "shed",
+        "slug": title.lower(),
+        **texts,
+        "authors": [],
+        "tags": [],
+        "date": NOW.date(),
+        "status": "published",
+        "writer": "offline",
+        "signature": title,
+    }
