@@ -22,7 +22,6 @@ from statistics import mean
 from typing import Final
 
 import click
-from rouge_score.rouge_scorer import RougeScorer
 
 from egregora_dag.writers import Message, OfflineWriter, Window
 
@@ -97,6 +96,9 @@ def scores(leads: Sequence[str], all_: Sequence[Dialogue]) -> list[dict[str, flo
     Returns:
         For each, F-measure by name of the measure, averaged over its references.
     """
+    # It sets up a logging of its own, which closes stderr under whoever configures logging later.
+    from rouge_score.rouge_scorer import RougeScorer  # noqa: PLC0415
+
     scorer = RougeScorer(list(MEASURES), use_stemmer=True)
     results = []
     for text, dialogue in zip(leads, all_, strict=True):
