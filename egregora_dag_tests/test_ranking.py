@@ -7,23 +7,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from dagster import build_asset_context
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from egregora_dag.assets.ranking import JudgeSettings, comparisons
 from egregora_dag.database.elo import (
     INITIAL_RATING,
     expected_score,
     replayed,
     updated_ratings,
 )
+from egregora_dag.database.rerating import Weighing
 from egregora_dag.database.schemas import COMPARISONS, ELO_RATINGS
 from egregora_dag.database.tables import memory_table
-from egregora_dag.judges import Post, Winner
-from egregora_dag.pairing import Belief, Standings, next_pairs
+from egregora_dag.judges import Post, SettingError, Winner
+from egregora_dag.pairing import Belief, Standings, narrowed, next_pairs
 from egregora_dag.ranking import compare_posts, ratings_of
 from egregora_dag.resources import Warehouse
 from egregora_dag.writers import Usage
 from egregora_dag_tests.conftest import insert
+from egregora_dag_tests.evaluations.pairs import adaptive, correlations, needed, random_pairs
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
 
@@ -253,6 +257,62 @@ def test_rows_count_on_keep_the_ratings_and_have_the_columns_of_the_table() -> N
 
 def test_the_same_posts_give_the_same_comparisons() -> None:
     assert compared(posts(15)) == compared(posts(15)[::-1])
+
+
+def test_pairs_chosen_by_what_is_known_need_clearly_fewer_comparisons_than_random_ones() -> None:
+    counts = {
+        choice: sum(needed(correlations(choice, 500, seed, 11)) for seed in range(2))
+        for choice in (adaptive, random_pairs)
+    }
+    assert counts[adaptive] < 0.85 * counts[random_pairs]
+
+
+def test_what_is_looked_at_grows_with_the_posts_and_not_with_their_square() -> None:
+    def looked_at(count: int) -> int:
+        standings, looks = Standings(), 0
+
+        class Counted(set[str]):
+            def __contains__(self, other: object) -> bool:
+                nonlocal looks
+                looks += 1
+                return super().__contains__(other)
+
+        names = [f"{n:06}" for n in range(count)]
+        standings.compared.update({name: Counted() for name in names})
+        for _ in range(4):
+            for a, b in list(next_pairs(names, standings, 8)):
+                standings.note(a, b, "a" if a > b else "b")
+                standings.meet(a, b)
+        return looks
+
+    assert looked_at(4_000) < 6 * looked_at(1_000)
+
+
+def test_a_verdict_narrows_what_is_known_and_a_surprise_moves_it_more() -> None:
+    strong, weak = Belief(1.0, 1.0), Belief(-1.0, 2.0)
+    expected, other = narrowed(strong, weak, "a")
+    surprised, _ = narrowed(strong, weak, "b")
+    assert abs(surprised.mean - 1.0) > abs(expected.mean - 1.0) > 0
+    assert expected.variance < strong.variance
+    assert other.variance < weak.variance
+    assert narrowed(Belief(), Belief(), "tie")[0].mean == 0
+    extreme = narrowed(Belief(-900.0, 1.0), Belief(900.0, 1.0), "a")
+    assert all(math.isfinite(number) for belief in extreme for number in belief)
+
+
+@pytest.mark.parametrize("weight", [0.5, 3.0])
+def test_a_judges_weight_multiplies_k(weight: float) -> None:
+    weighing = Weighing(24, {"longest": weight})
+    rows = list(
+        compare_posts(posts(3), Standings(), Longest(), per_post=1, now=NOW, weighing=weighing)
+    )
+    assert {row["k_factor"] for row in rows} == {24 * weight}
+
+
+def test_the_asset_refers_a_person_to_the_command(warehouse: Warehouse) -> None:
+    person = JudgeSettings(judge="human", comparisons_per_post=8, k_factor=None)
+    with build_asset_context() as context, pytest.raises(SettingError, match="egregora-dag vote"):
+        comparisons(context, person, warehouse)
 
 
 def test_the_judges_favourites_rise() -> None:

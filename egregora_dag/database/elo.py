@@ -5,10 +5,12 @@ the score less the expected one (A. Elo, The Rating of Chessplayers, 1978).
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, Literal, TypeAlias
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import Final, Literal, TypeAlias, TypeVar
 
 Winner: TypeAlias = Literal["a", "b", "tie"]
+
+Post = TypeVar("Post", bound=Hashable)
 
 INITIAL_RATING: Final = 1500.0
 K_FACTOR: Final = 32.0
@@ -43,7 +45,7 @@ def updated_ratings(
 
 
 def steps(
-    comparisons: Iterable[tuple[str, str, Winner, float]], ratings: dict[str, float]
+    comparisons: Iterable[tuple[Post, Post, Winner, float]], ratings: dict[Post, float]
 ) -> Iterator[tuple[float, float, float, float]]:
     """Replay comparisons, one after another.
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 
 from egregora_dag.database.elo import K_FACTOR, steps
@@ -18,6 +19,8 @@ OTHERS: Final = ""
 _HISTORY: Final = (
     "SELECT sequence, post_a, post_b, winner, judge FROM main.comparisons ORDER BY sequence"
 )
+_INITIAL: Final = "SELECT post_id, initial_rating FROM main.elo_ratings"
+_COLUMNS: Final = ("a_before", "b_before", "a_after", "b_after")
 _REPLACE: Final = """
 UPDATE main.comparisons AS c SET
   rating_a_before = n.a_before, rating_b_before = n.b_before,
@@ -96,25 +99,27 @@ def rerate(connection: DuckDBPyConnection, weighing: Weighing) -> int:
             *([judge, weighing.k_of(judge), weighing.weights[judge]] for judge in weighing.weights),
         ],
     )
-    initial = connection.execute("SELECT post_id, initial_rating FROM main.elo_ratings").fetchall()
-    ratings: dict[str, float] = dict(initial)
     history = connection.execute(_HISTORY).to_arrow_table()
-    a, b, winner, judge = (history[name].to_pylist() for name in history.column_names[1:])
-    k_of = {name: weighing.k_of(name) for name in set(judge)}
-    k_factors = [k_of[name] for name in judge]
-    games = zip(a, b, winner, k_factors, strict=True)
+    # Numbers stand for posts, as they are faster to replay than names.
+    both = pa.chunked_array([*history["post_a"].chunks, *history["post_b"].chunks], pa.string())
+    posts = pc.dictionary_encode(both.combine_chunks())
+    a, b = posts.indices.to_numpy().reshape(2, -1).tolist()
+    judges = pc.dictionary_encode(history["judge"].combine_chunks())
+    k_of = np.array([weighing.k_of(name) for name in judges.dictionary.to_pylist()], np.float64)
+    k_factors = k_of[judges.indices.to_numpy()]
+    initial = dict(connection.execute(_INITIAL).fetchall())
+    names = posts.dictionary.to_pylist()
+    ratings = {post: initial[name] for post, name in enumerate(names) if name in initial}
+    games = zip(a, b, history["winner"].to_pylist(), k_factors.tolist(), strict=True)
     numbers = np.fromiter(chain.from_iterable(steps(games, ratings)), np.float64, 4 * len(history))
-    names = ("a_before", "b_before", "a_after", "b_after")
-    connection.register(
-        "replayed",
-        pa.table(
-            {"sequence": history["sequence"], "k_factor": pa.array(k_factors, pa.float64())}
-            | dict(zip(names, np.ascontiguousarray(numbers.reshape(-1, 4).T), strict=True))
-        ),
-    )
-    connection.register(
-        "rerated", pa.table({"post_id": list(ratings), "rating": list(ratings.values())})
-    )
+    columns = dict(zip(_COLUMNS, np.ascontiguousarray(numbers.reshape(-1, 4).T), strict=True))
+    replayed = {"sequence": history["sequence"], "k_factor": k_factors, **columns}
+    rerated = {
+        "post_id": [names[post] for post in ratings],
+        "rating": np.array(list(ratings.values()), np.float64),
+    }
+    connection.register("replayed", pa.table(replayed))
+    connection.register("rerated", pa.table(rerated))
     try:
         connection.execute(_REPLACE)
         connection.execute(_RERATE)

@@ -165,6 +165,16 @@ def stores() -> None:
     console.print(table)
 
 
+def replay() -> None:
+    rerated, refitted = (measure(f"{CASES}elo_case", case) for case in ("rerate", "refit"))
+    table = Table(title=f"Another K and other weights for {REPLAYED:,} comparisons")
+    for name in ("", "measured", "limit"):
+        table.add_column(name, justify="right" if name else "left")
+    table.add_row("replayed and stored, seconds", f"{rerated.seconds:.1f}", "≤ 5")
+    table.add_row("strengths fitted anew, seconds", f"{refitted.seconds:.1f}", "")
+    console.print(table)
+
+
 def mirror() -> None:
     finished = subprocess.run(
         [sys.executable, "-m", f"{CASES}mirror_case"], check=True, capture_output=True, text=True
@@ -206,7 +216,17 @@ def site() -> None:
     console.print(table)
 
 
-BENCHMARKS = (reading, json_reading, io_manager, stores, mirror, writing, site, pipeline)
+BENCHMARKS = (
+    reading,
+    json_reading,
+    io_manager,
+    stores,
+    replay,
+    mirror,
+    writing,
+    site,
+    pipeline,
+)
 
 
 if __name__ == "__main__":

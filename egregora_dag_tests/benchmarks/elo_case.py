@@ -5,9 +5,12 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from egregora_dag.ballots import refit
 from egregora_dag.database.duckdb_manager import DuckDBStorageManager
 from egregora_dag.database.elo_store import EloStore
 from egregora_dag.database.init import initialize_database
+from egregora_dag.database.rerating import Weighing, rerate
+from egregora_dag.resources import Warehouse
 from egregora_dag_tests.benchmarks.measuring import peak_megabytes, report
 
 RECORDED = 1_000
@@ -15,14 +18,15 @@ REPLAYED = 1_000_000
 POSTS = 10_000
 HISTORY = """
 INSERT INTO comparisons
-SELECT uuid(), 'post-' || i % $posts, 'post-' || (i * 7 + 1) % $posts, ['a', 'b', 'tie'][1 + i % 3],
+SELECT uuid(), 'post-' || a, 'post-' || b, ['a', 'b', 'tie'][1 + i % 3],
   1500, 1500, 1500, 1500, 32, 'bench', now(), i, NULL
-FROM range($rows) r(i) WHERE i % $posts <> (i * 7 + 1) % $posts
+FROM (SELECT i, hash(i) % $posts AS a, hash(i + 0.5) % $posts AS b FROM range($rows) r(i))
+WHERE a <> b
 """
 
 
 def main(case: str) -> None:
-    """Time `record` or `replay`; every comparison is committed, and so on disk, by itself."""
+    """Time `record`, `replay`, `rerate` or `refit`; each comparison recorded is on disk."""
     imported = peak_megabytes()
     with (
         TemporaryDirectory() as folder,
@@ -35,6 +39,11 @@ def main(case: str) -> None:
         started = time.perf_counter()
         if case == "replay":
             store.replay()
+        elif case == "rerate":
+            with storage.transaction() as connection:
+                rerate(connection, Weighing(24, {"bench": 3}))
+        elif case == "refit":
+            refit(Warehouse(database=str(storage.db_path)))
         else:
             for number in range(RECORDED):
                 store.record_comparison(f"post-{number % 97}", f"other-{number % 89}")
