@@ -4,14 +4,14 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import build_asset_context
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egregora_dag.assets.ranking import JudgeSettings, comparisons
+from egregora_dag.assets.ranking import JudgeSettings
 from egregora_dag.database.elo import (
     INITIAL_RATING,
     expected_score,
@@ -25,6 +25,7 @@ from egregora_dag.judges import Post, SettingError, Winner
 from egregora_dag.pairing import Belief, Standings, narrowed, next_pairs
 from egregora_dag.ranking import compare_posts, ratings_of
 from egregora_dag.resources import Warehouse
+from egregora_dag.settings import Home
 from egregora_dag.writers import Usage
 from egregora_dag_tests.conftest import insert
 from egregora_dag_tests.evaluations.pairs import adaptive, correlations, needed, random_pairs
@@ -309,10 +310,10 @@ def test_a_judges_weight_multiplies_k(weight: float) -> None:
     assert {row["k_factor"] for row in rows} == {24 * weight}
 
 
-def test_the_asset_refers_a_person_to_the_command(warehouse: Warehouse) -> None:
-    person = JudgeSettings(judge="human", comparisons_per_post=8, k_factor=None)
-    with build_asset_context() as context, pytest.raises(SettingError, match="egregora-dag vote"):
-        comparisons(context, person, warehouse)
+def test_the_asset_refers_a_person_to_the_command(tmp_path: Path) -> None:
+    person = JudgeSettings.model_validate({"judge": "human"})
+    with pytest.raises(SettingError, match="egregora-dag vote"):
+        person.chosen(Home(tmp_path))
 
 
 def test_the_judges_favourites_rise() -> None:
