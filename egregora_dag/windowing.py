@@ -346,10 +346,11 @@ def _summary(members: ir.Table, config: WindowConfig) -> ir.Table:
         message_count=members.count(),
         author_count=members.author.nunique(),
         size_bytes=members["size"].sum(),
-        signature=members.message_id.cast("string")
-        .group_concat("", order_by=members.position)
-        .hexdigest("sha256"),
+        # DuckDB runs out of memory where it concatenates in order in many groups at once.
+        members=ibis.struct({"position": members.position, "id": members.message_id}).collect(),
     )
+    ids = windows.members.sort().map(lambda member: member.id.cast("string"))
+    windows = windows.mutate(signature=ids.join("").hexdigest("sha256"))
     order = ibis.window(group_by="thread_id", order_by="ordinal")
     return windows.mutate(
         window_id=id_column("window", windows.thread_id, windows.signature),

@@ -4,7 +4,6 @@ What is timed is what the asset `documents` does: reading the messages, writing,
 written, and the rows of `documents` themselves.
 """
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -27,8 +26,6 @@ THREAD = Thread("load", "Load", "whatsapp", "UTC")
 
 def main(export: str) -> None:
     """Fill a warehouse with a chat, cut it into windows of 100, and time the writing."""
-    # Cutting all of it at once takes more than the default; what is timed does not.
-    os.environ.setdefault("EGREGORA_MEMORY_LIMIT", "2GB")
     with TemporaryDirectory() as folder:
         warehouse = Warehouse(database=str(Path(folder, "pipeline.duckdb")))
         warehouse.setup_for_execution(None)
