@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
@@ -25,19 +25,20 @@ from egregora_dag.database.repository import slug_of
 from egregora_dag.database.schemas import DOCUMENTS, GENERATIONS, MESSAGES, WINDOWS
 from egregora_dag.database.tables import memory_table
 from egregora_dag.database.threads import Thread
+from egregora_dag.enriching import Enricher, Enrichments, Subject, facts_of
+from egregora_dag.messages import language_of_chat
 from egregora_dag.parallel import in_parallel
 from egregora_dag.people import people_of, signatures_of_authors
-from egregora_dag.postings import postings_of
 from egregora_dag.resources import Warehouse
 from egregora_dag.writers import (
     Document,
     Message,
-    Posted,
     Usage,
     Window,
     Writer,
     WritingError,
 )
+from egregora_dag.writers.journal import journal
 
 # Messages read at a time, and seconds of writing after which the results are stored.
 _CHUNK: Final = 20_000
@@ -72,11 +73,11 @@ class _Work:
     key: str
     window: dict[str, Any] | None = None
     author: str | None = None
-    posted: Posted | None = None
+    posted: Subject | None = None
 
     @property
     def subject(self) -> str | None:
-        return self.posted.subject if self.posted else self.author
+        return self.posted.name if self.posted else self.author
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,8 @@ class Again:
     Attributes:
         windows: Ids of windows.
         authors: Names of people.
-        urls: Links to write about, which are otherwise left alone.
-        media: Files to write about, which are otherwise left alone.
+        urls: Links to write about; their pages are read again, if pages are read at all.
+        media: Files to write about, also those that no export holds.
     """
 
     windows: frozenset[str] = frozenset()
@@ -130,7 +131,7 @@ class Again:
         if work.window is not None:
             return str(work.window["window_id"]) in self.windows
         if work.posted is not None:
-            return work.posted.subject in (self.urls | self.media)
+            return work.posted.name in (self.urls | self.media)
         return work.author in self.authors
 
 
@@ -141,6 +142,7 @@ def publish(
     *,
     run_id: str,
     again: Again | None = None,
+    enrichments: Enrichments | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Published:
     """Write what is missing about a chat, and say what its documents are now.
@@ -151,23 +153,27 @@ def publish(
         writer: Who writes.
         run_id: The Dagster run, kept with the results.
         again: What to write about though it was written about before.
+        enrichments: Which links and files to write about; each, with no page read, if None.
         progress: Called with how much is written and how much there is to write.
 
     Returns:
         The rows of `documents` that stand now, and those that are superseded.
     """
     again = again or Again()
+    language = language_of_chat(warehouse, thread)
+    wanted = enrichments or Enrichments()
+    enricher = Enricher(warehouse, thread, wanted, again.urls | again.media, language)
     works = [
         *_windows(warehouse, thread, writer),
         *_authors(warehouse, thread, writer),
-        *_posted(warehouse, thread, writer, again),
+        *_posted(enricher, writer),
     ]
     known, failed = _known_signatures(warehouse, thread)
     missing = [work for work in works if work.signature not in known or again.names(work)]
     outcome = _Outcome()
     keep = _Keeper(warehouse, thread, writer, run_id)
     try:
-        for done, result in enumerate(_written(warehouse, thread, writer, missing), 1):
+        for done, result in enumerate(_written(warehouse, thread, writer, enricher, missing), 1):
             outcome.add(result)
             # A failure takes the place of no result.
             if not (result.error and result.work.signature in known):
@@ -209,19 +215,10 @@ def _authors(warehouse: Warehouse, thread: Thread, writer: Writer) -> Iterator[_
         yield _Work(signature, row["author"], author=row["author"])
 
 
-def _posted(warehouse: Warehouse, thread: Thread, writer: Writer, again: Again) -> Iterator[_Work]:
-    """The links and files that were written about, and those that are asked for."""
-    documents = DOCUMENTS.table()
-    for doc_type, asked in (("enrichment", again.urls), ("media", again.media)):
-        told = documents.filter(
-            (documents.thread_id == thread.thread_id)
-            & (documents.doc_type == doc_type)
-            & (documents.writer != "user")
-        )
-        known = {row["subject"] for row in warehouse.rows(told.select("subject"))}
-        for posted in postings_of(warehouse, thread, doc_type, sorted(known | asked)):
-            key = SEPARATOR.join([posted.subject, *(m.message_id for m in posted.messages)])
-            yield _Work(_signature(doc_type, key, writer), posted.subject, posted=posted)
+def _posted(enricher: Enricher, writer: Writer) -> Iterator[_Work]:
+    for subject in enricher.subjects():
+        signature = _signature(subject.doc_type, f"{subject.name} {subject.content}", writer)
+        yield _Work(signature, subject.name, posted=subject)
 
 
 def _known_signatures(warehouse: Warehouse, thread: Thread) -> tuple[set[str], set[str]]:
@@ -236,25 +233,29 @@ def _known_signatures(warehouse: Warehouse, thread: Thread) -> tuple[set[str], s
 
 
 def _written(
-    warehouse: Warehouse, thread: Thread, writer: Writer, missing: Sequence[_Work]
+    warehouse: Warehouse,
+    thread: Thread,
+    writer: Writer,
+    enricher: Enricher,
+    missing: Sequence[_Work],
 ) -> Iterator[_Result]:
     """What comes of each work, as it comes."""
     windows = [work for work in missing if work.window is not None]
-    yield from _windows_written(warehouse, thread, writer, windows)
-    for work in missing:
-        if work.posted is not None:
-            started = time.perf_counter()
-            document = writer.enrich(work.posted)
-            yield _Result(work, [document], time.perf_counter() - started)
+    yield from _windows_written(warehouse, thread, writer, enricher.language, windows)
+    posted = {work.posted: work for work in missing if work.posted is not None}
+    for subject, told in enricher.postings(list(posted)):
+        started = time.perf_counter()
+        document = replace(writer.enrich(told), facts=facts_of(told))
+        yield _Result(posted[subject], [document], time.perf_counter() - started)
     authors = {work.author: work for work in missing if work.author is not None}
-    for person in people_of(warehouse, thread, list(authors)):
+    for person in people_of(warehouse, thread, list(authors), language=enricher.language):
         started = time.perf_counter()
         profile = writer.profile(person)
         yield _Result(authors[person.author], [profile], time.perf_counter() - started)
 
 
 def _windows_written(
-    warehouse: Warehouse, thread: Thread, writer: Writer, works: Sequence[_Work]
+    warehouse: Warehouse, thread: Thread, writer: Writer, language: str, works: Sequence[_Work]
 ) -> Iterator[_Result]:
     """What comes of the windows; after a failure that no window would escape, none is begun."""
     final: WritingError | None = None
@@ -278,8 +279,8 @@ def _windows_written(
         seconds = time.perf_counter() - started
         posts = [document for document in written if document.doc_type != "journal"]
         spent = sum((one.usage for one in written if one.doc_type == "journal"), Usage())
-        journal = replace(_journal(window, writer, posts), usage=spent)
-        return _Result(work, [journal, *posts], seconds)
+        entry = replace(journal(window, writer.name, posts, language), usage=spent)
+        return _Result(work, [entry, *posts], seconds)
 
     for result in in_parallel(write, contents(), writer.concurrency):
         if result.error and result.error.final:
@@ -354,41 +355,6 @@ def _messages(
     instants, *columns, mentions, urls = (read[name].to_pylist() for name in read.column_names)
     messages = map(Message, *columns, map(tuple, mentions), map(tuple, urls))
     return list(zip(instants, messages, strict=True))
-
-
-def _journal(window: Window, writer: Writer, posts: Sequence[Document]) -> Document:
-    """What was read and what came of it; the same for every run."""
-    first, last = window.messages[0].time, window.messages[-1].time
-    authors = defaultdict[str, int](int)
-    for message in window.messages:
-        if message.author is not None:
-            authors[message.author] += 1
-    ordered = tuple(sorted(authors, key=lambda author: (-authors[author], author)))
-    count = len(window.messages)
-    files = sum(message.media_type is not None for message in window.messages)
-    links = sum(len(message.urls) for message in window.messages)
-    span = f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
-    told = f"{len(posts)} post{'' if len(posts) == 1 else 's'}" if posts else "nothing to tell"
-    return Document(
-        doc_type="journal",
-        title=f"Window {window.index}: {span}",
-        summary=f"{count} messages by {len(ordered)} people, {span}; {told}.",
-        content="\n".join(
-            [
-                f"- Window: {window.index}",
-                f"- Time: {span}",
-                f"- Messages: {count}",
-                f"- People: {len(ordered)}",
-                f"- Files: {files}",
-                f"- Links: {links}",
-                f"- Writer: {writer.name}",
-                f"- Posts: {len(posts)}",
-            ]
-        ),
-        authors=ordered,
-        tags=(),
-        date=first.date(),
-    )
 
 
 class _Keeper:

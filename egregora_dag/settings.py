@@ -15,6 +15,7 @@ PSEUDONYMIZE_VARIABLE = "EGREGORA_PSEUDONYMIZE"
 MASK_PII_VARIABLE = "EGREGORA_MASK_PII"
 WRITER_VARIABLE = "EGREGORA_WRITER"
 JUDGE_VARIABLE = "EGREGORA_JUDGE"
+FETCH_LINKS_VARIABLE = "EGREGORA_FETCH_LINKS"
 DEFAULT_HOME = ".egregora"
 DEFAULT_LOCK_TIMEOUT = 120.0
 DEFAULT_MEMORY_LIMIT = "800MB"
@@ -135,6 +136,15 @@ def privacy() -> dict[str, bool]:
     return {
         name: switch(variable) for name, variable in variables.items() if os.environ.get(variable)
     }
+
+
+def fetch_links() -> bool:
+    """Whether the environment says that the pages of links are read.
+
+    Raises:
+        EgregoraError: It says neither yes nor no.
+    """
+    return switch(FETCH_LINKS_VARIABLE)
 
 
 def switch(variable: str) -> bool:

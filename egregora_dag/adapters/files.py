@@ -150,6 +150,25 @@ class ExportFile:
                 yield _recoded(file)
 
     @contextmanager
+    def opened_as_it_is(self, member: str) -> Iterator[IO[bytes]]:
+        """The very bytes of a member of the archive, such as a picture.
+
+        What it says of its size may be false: read no more than there is room for.
+
+        Args:
+            member: Name of the member.
+
+        Raises:
+            ExportError: The archive is damaged or encrypted.
+        """
+        with self._archive() as archive:
+            info = self.members[member]
+            if info.flag_bits & 1:
+                self._refuse_encryption()
+            with archive.open(info) as file:
+                yield file
+
+    @contextmanager
     def opened_all(self, members: Mapping[str, str]) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
         """Many members one after another, the archive opened once.
 

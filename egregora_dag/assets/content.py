@@ -14,9 +14,11 @@ from egregora_dag import settings
 from egregora_dag.assets.common import LlmConfig, partitioned
 from egregora_dag.database import threads as chats
 from egregora_dag.database.schemas import DOCUMENTS
+from egregora_dag.database.threads import Thread
+from egregora_dag.enriching import Enrichments, page_reader
 from egregora_dag.llm.settings import LlmSettings, llm_settings
 from egregora_dag.publishing import Again, publish
-from egregora_dag.resources import Warehouse
+from egregora_dag.resources import Inbox, Warehouse
 from egregora_dag.settings import Home
 from egregora_dag.writers import WRITERS, Usage, Writer, get_writer
 
@@ -53,8 +55,15 @@ class WriterSettings(Config):
     max_quotes: int = Field(6, description="Messages quoted in a post, at most.")
     windows_again: list[str] = Field([], description="Ids of windows to write about again.")
     authors_again: list[str] = Field([], description="People whose profile to write again.")
-    urls: list[str] = Field([], description="Links to write about.")
+    urls: list[str] = Field([], description="Links to write about, their pages read again.")
     media: list[str] = Field([], description="Files to write about, by name.")
+    enrich_links: bool = Field(True, description="Write about every link.")
+    enrich_media: bool = Field(True, description="Write about every file in the exports.")
+    fetch_links: bool | None = Field(
+        None,
+        description="Connect to the pages of links for their titles; what is remembered for the "
+        "chat, else $EGREGORA_FETCH_LINKS, if not given.",
+    )
 
     def again(self) -> Again:
         """What is to be written about though it was, or though nobody asks by itself."""
@@ -94,6 +103,30 @@ class WriterSettings(Config):
         model = {"llm": llm, "prompts": home.prompts}
         return get_writer(name, **values, **(model if name == "llm" else {}))
 
+    def enrichments(self, thread: Thread, inbox: Inbox) -> Enrichments:
+        """What is written about a chat's links and files.
+
+        Args:
+            thread: The chat.
+            inbox: Where its exports are.
+
+        Returns:
+            What is wanted, with what reads pages if they are to be read.
+
+        Raises:
+            EgregoraError: Pages are to be read, and what the environment says is not understood,
+                or what reads them is not installed.
+        """
+        told = self.fetch_links
+        if told is None:
+            told = thread.settings.get("enrichments", {}).get("fetch_links")
+        return Enrichments(
+            links=self.enrich_links,
+            media=self.enrich_media,
+            pages=page_reader() if (settings.fetch_links() if told is None else told) else None,
+            exports=tuple(path for _, path in inbox.files(thread.origins)),
+        )
+
 
 def remembered_model(remembered: Mapping[str, Any], *more: Mapping[str, Any]) -> LlmSettings:
     """The language model that is remembered for a chat.
@@ -114,9 +147,9 @@ def remembered_model(remembered: Mapping[str, Any], *more: Mapping[str, Any]) ->
 
 @asset(group_name="content", deps=["messages", "windows", "threads"], **partitioned(DOCUMENTS))
 def documents(
-    context: AssetExecutionContext, config: WriterSettings, warehouse: Warehouse
+    context: AssetExecutionContext, config: WriterSettings, warehouse: Warehouse, inbox: Inbox
 ) -> Output[pa.Table]:
-    """Posts, people's profiles and a journal of what was read.
+    """Posts, profiles of people, what is told of links and files, a journal of what was read.
 
     What a writer wrote is kept in the table `generations`; only what is missing there is written.
     A document whose window is gone is superseded, never deleted.
@@ -147,6 +180,7 @@ def documents(
             writer,
             run_id=context.run.run_id,
             again=config.again(),
+            enrichments=config.enrichments(thread, inbox),
             progress=progress,
         )
         results.append(result)

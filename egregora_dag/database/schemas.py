@@ -258,6 +258,23 @@ DOCUMENTS = Contract(
     ),
 )
 
+THUMBNAILS = Contract(
+    name="thumbnails",
+    description="A small picture of a file that came with a message.",
+    columns={
+        "thread_id": Column("!string", "The chat."),
+        "media_path": Column("!string", "The file, as `messages` names it."),
+        "sha256": Column("!string", "Digest of the file that it was made from."),
+        "width": Column("!int64", "Pixels."),
+        "height": Column("!int64", "Pixels."),
+        "mime": Column("!string", "Its media type."),
+        "data": Column("!binary", "The picture, without any metadata."),
+    },
+    key=("thread_id", "media_path"),
+    mode="merge",
+    references=(Reference(("thread_id",), "threads", ("thread_id",)),),
+)
+
 COMPARISONS = Contract(
     name="comparisons",
     description="A judge's verdict on two posts, with the ratings before and after it.",
@@ -447,6 +464,7 @@ CONTRACTS: Final[Mapping[str, Contract]] = {
         WINDOWS,
         GENERATIONS,
         DOCUMENTS,
+        THUMBNAILS,
         COMPARISONS,
         ELO_RATINGS,
         BRADLEY_TERRY,

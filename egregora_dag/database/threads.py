@@ -12,6 +12,7 @@ from uuid import UUID
 from duckdb import DuckDBPyConnection
 
 from egregora_dag.database.exceptions import DatabaseObjectError
+from egregora_dag.database.thumbnails import drop_unused_thumbnails, move_thumbnails
 
 
 class ThreadNotFoundError(DatabaseObjectError):
@@ -121,6 +122,7 @@ def merge_threads(connection: DuckDBPyConnection, source: Thread, target: Thread
             f'UPDATE "{table}" SET thread_id = $target WHERE thread_id = $source',  # noqa: S608
             names,
         )
+    move_thumbnails(connection, source.thread_id, target.thread_id)
     _clear(connection, [source.thread_id, target.thread_id])
     connection.execute("DELETE FROM threads WHERE thread_id = ?", [source.thread_id])
     aliases = [*target.settings.get("aliases", []), *source.origins]
@@ -186,6 +188,7 @@ def undo_import(connection: DuckDBPyConnection, import_id: UUID) -> tuple[str, s
     ).fetchone() or (0,)
     connection.execute("DELETE FROM imports WHERE import_id = ?", [import_id])
     connection.execute("DELETE FROM reply_links WHERE thread_id = ?", [found[0]])
+    drop_unused_thumbnails(connection, found[0])
     close_gaps(connection, found[0])
     return found[0], found[1], int(removed)
 
@@ -222,6 +225,7 @@ def forget_thread(connection: DuckDBPyConnection, thread_id: str) -> dict[str, i
         for table in (
             "generations",
             "documents",
+            "thumbnails",
             "windows",
             "reply_links",
             "imports",
@@ -250,7 +254,8 @@ def forget_texts(connection: DuckDBPyConnection, thread_id: str) -> None:
         values,
     )
     connection.execute(f"DELETE {written}", values)
-    connection.execute("DELETE FROM generations WHERE thread_id = $key", values)
+    for table in ("generations", "thumbnails"):
+        connection.execute(f'DELETE FROM "{table}" WHERE thread_id = $key', values)  # noqa: S608
     _clear(connection, [thread_id])
 
 
@@ -322,6 +327,7 @@ def forget_author(
         ),
     }
     _clear(connection, thread_ids)
+    removed["thumbnails"] = sum(drop_unused_thumbnails(connection, key) for key in thread_ids)
     for key in thread_ids:
         close_gaps(connection, key)
     return removed

@@ -9,9 +9,13 @@ from egregora_dag.registry import Registry, SettingError, UnknownNameError
 from egregora_dag.writers.offline import OfflineWriter
 from egregora_dag.writers.protocol import (
     Document,
+    Fact,
+    MediaFile,
     Message,
+    Page,
     Person,
     Posted,
+    Remembered,
     Usage,
     Window,
     Writer,
@@ -21,10 +25,14 @@ from egregora_dag.writers.protocol import (
 __all__ = [
     "WRITERS",
     "Document",
+    "Fact",
+    "MediaFile",
     "Message",
     "OfflineWriter",
+    "Page",
     "Person",
     "Posted",
+    "Remembered",
     "SettingError",
     "UnknownNameError",
     "Usage",

@@ -111,7 +111,7 @@ class OfflineWriter:
             title=postings.title(posted),
             summary=postings.summary(posted),
             content=postings.content(posted),
-            authors=tuple(dict.fromkeys(m.author for m in posted.messages if m.author)),
+            authors=tuple(posted.authors),
             tags=(),
             date=posted.messages[0].time.date(),
             subject=posted.subject,

@@ -2,10 +2,12 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
 from egregora_dag.exceptions import EgregoraError
+
+Fact: TypeAlias = str | int | float | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,21 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Remembered:
+    """A message that others took up.
+
+    Attributes:
+        message: The message.
+        replies: How many messages answer it.
+        reactions: How many reactions it drew.
+    """
+
+    message: Message
+    replies: int
+    reactions: int
+
+
+@dataclass(frozen=True)
 class Person:
     """What is known of one author of a chat.
 
@@ -69,12 +86,20 @@ class Person:
         first: When they first wrote, in the chat's time zone.
         last: When they last wrote.
         days: On how many days they wrote.
+        months: Messages by month, as its first day; all months from the first to the last.
+        weekdays: Messages by day of the week, 7 numbers from Monday.
         hours: Messages by hour of the day, 24 numbers.
         media: How many of their messages came with a file.
         links: How many links they posted.
-        answers: Whom they wrote right after, with how often, most frequent first.
+        replies: How many messages answer theirs.
+        reactions: How many reactions theirs drew.
+        answers: Whom they answer, or write right after, with how often, most frequent first.
+        answers_known: Whether `answers` are answers, stated or inferred; else who wrote before.
+        roles: What they do more often than the others, by names in `people.ROLES`, with how often.
         words: Words they use more than others do, strongest first.
+        known_for: Those of their messages that others took up most, most first.
         quotes: Some of their own messages, oldest first.
+        language: Code of the chat's language.
     """
 
     author: str
@@ -85,12 +110,56 @@ class Person:
     first: dt.datetime
     last: dt.datetime
     days: int
+    months: Mapping[dt.date, int]
+    weekdays: Sequence[int]
     hours: Sequence[int]
     media: int
     links: int
+    replies: int
+    reactions: int
     answers: Mapping[str, int]
+    answers_known: bool
+    roles: Mapping[str, int]
     words: Sequence[str]
+    known_for: Sequence[Remembered]
     quotes: Sequence[Message]
+    language: str = "en"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a link's page says of itself.
+
+    Attributes:
+        title: Its title; empty where it has none.
+        description: Its description of itself; empty where it has none.
+        error: Why it could not be read, as a type without text of the page; None if it was read.
+    """
+
+    title: str = ""
+    description: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class MediaFile:
+    """What was measured of a file that came with a message.
+
+    Attributes:
+        mime: Its media type, such as `image/jpeg`.
+        size: Bytes.
+        digest: What changes when its content does.
+        width: Pixels, as it is shown; None where it has no picture, or nothing can tell.
+        height: Pixels, as it is shown.
+        seconds: How long it plays; None where it does not, or nothing can tell.
+    """
+
+    mime: str
+    size: int
+    digest: str
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,17 +170,25 @@ class Posted:
         subject: The link, or the file's name.
         doc_type: `enrichment` for a link, `media` for a file.
         thread_title: Name of the chat.
-        messages: The messages that hold it, in order; at least one.
-        before: The message right before the first of them, if any.
-        after: The message right after it, if any.
+        messages: The first messages that hold it, in order; at least one.
+        times: How many messages hold it.
+        authors: Who posted it → how often, most often first.
+        context: The messages around the first that holds it, itself among them, in order.
+        language: Code of the chat's language.
+        page: What the link's page says, where that was fetched.
+        file: What was measured of the file; None for a link, and where no export holds the file.
     """
 
     subject: str
     doc_type: str
     thread_title: str
     messages: Sequence[Message]
-    before: Message | None
-    after: Message | None
+    times: int
+    authors: Mapping[str, int]
+    context: Sequence[Message]
+    language: str = "en"
+    page: Page | None = None
+    file: MediaFile | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +246,7 @@ class Document:
         date: The day it is about.
         subject: Whom or what it is about, when not a window.
         usage: What writing it took; of several out of one request, the first bears all of it.
+        facts: What was fetched or measured for it, by name.
     """
 
     doc_type: str
@@ -180,6 +258,7 @@ class Document:
     date: dt.date
     subject: str | None = None
     usage: Usage = Usage()
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
 class Writer(Protocol):

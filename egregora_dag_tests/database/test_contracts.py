@@ -52,6 +52,7 @@ def value_of(type_: dt.DataType) -> object:
         "Int64": 1,
         "Float64": 1.5,
         "Boolean": True,
+        "Binary": b"\0",
         "Array": [],
         "Map": {},
         "Date": date(2025, 1, 1),

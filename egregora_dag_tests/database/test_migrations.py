@@ -155,6 +155,7 @@ def test_a_migration_that_was_released_is_never_changed() -> None:
         3: "99f5d2e911db7ef2925b144fa954797ab216b2df9b2ce87c9be203c98874ef50",
         4: "26196c0a4c30eda3fdc614b859caf3aeb06cdffaf701133ee488aff43f600e3f",
         5: "63f24e2b78e65699568b973d43a0e534b33383291f8ecb501de4bf9cc1d75bfc",
+        6: "111cd45aea50529ef03e63615877dcf76ea149dd98b35b4d57b3567ef4a1d4c5",
     }
     assert {m.version: m.checksum for m in all_migrations()} == released
 

@@ -356,9 +356,9 @@ def test_a_forgotten_chat_is_gone_from_every_table_and_others_stay(warehouse: Wa
     documents = populated(warehouse)
     with warehouse.transaction() as connection:
         removed = forget_thread(connection, "a")
-    expected = {"generations": 2, "documents": 2, "windows": 2, "reply_links": 8, "imports": 1}
-    assert removed == {**expected, "messages": 8, "threads": 1}
-    assert counts(warehouse, *removed, where="thread_id = 'a'") == [0] * 7
+    expected = {"generations": 2, "documents": 2, "thumbnails": 0, "windows": 2, "reply_links": 8}
+    assert removed == {**expected, "imports": 1, "messages": 8, "threads": 1}
+    assert counts(warehouse, *removed, where="thread_id = 'a'") == [0] * 8
     assert counts(warehouse, *removed, where="thread_id = 'b'") == [*removed.values()]
     assert counts(warehouse, "annotations", "comparisons") == [3, 2]
     remarks = query(warehouse.path, "SELECT post_a, feedback FROM comparisons ORDER BY sequence")
@@ -379,7 +379,7 @@ def test_a_forgotten_person_is_named_nowhere_in_their_chats(warehouse: Warehouse
     with warehouse.transaction() as connection:
         assert threads_of_author(connection, NAME) == ["a", "b"]
         removed = forget_author(connection, NAME, ["a", "b"])
-    assert removed == {"generations": 2, "documents": 2, "messages": 4}
+    assert removed == {"generations": 2, "documents": 2, "messages": 4, "thumbnails": 0}
     with warehouse.transaction() as connection:
         assert threads_of_author(connection, NAME) == []
     for table in ("messages", "documents", "generations", "imports", "comparisons", "annotations"):
@@ -439,7 +439,7 @@ def test_forgetting_a_stranger_changes_no_message_or_document(warehouse: Warehou
     populated(warehouse)
     with warehouse.transaction() as connection:
         removed = forget_author(connection, "Nobody", ["a"])
-    assert removed == {"generations": 0, "documents": 0, "messages": 0}
+    assert removed == {"generations": 0, "documents": 0, "messages": 0, "thumbnails": 0}
     assert counts(warehouse, "messages", "documents") == [16, 4]
 
 

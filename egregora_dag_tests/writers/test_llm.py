@@ -376,8 +376,7 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
 
 
 def test_links_and_files_are_told_as_the_offline_writer_tells_them() -> None:
-    posted = Posted(
-        "https://example.org/glass", "enrichment", "Shed", [ROOF.messages[6]], None, None
-    )
+    said = [ROOF.messages[6]]
+    posted = Posted("https://example.org/glass", "enrichment", "Shed", said, 1, {"João": 1}, said)
     writer = get_writer("llm", llm=LlmSettings(model="m", base_url="http://127.0.0.1:1/v1"))
     assert writer.enrich(posted) == OfflineWriter().enrich(posted)

@@ -12,6 +12,7 @@ from egregora_dag.writers import (
     Document,
     OfflineWriter,
     Person,
+    Remembered,
     SettingError,
     UnknownNameError,
     Window,
@@ -278,11 +279,18 @@ def person(**changes: object) -> Person:
         "first": START,
         "last": START + dt.timedelta(days=30),
         "days": 12,
+        "months": {dt.date(2025, 2, 1): 30, dt.date(2025, 3, 1): 10},
+        "weekdays": [0, 8, 4, 0, 0, 0, 0],
         "hours": [0] * 9 + [1, 8, 4] + [0] * 12,
         "media": 1,
         "links": 2,
+        "replies": 7,
+        "reactions": 0,
         "answers": {"Mara": 9, "Ted Hollis": 4},
+        "answers_known": True,
+        "roles": {"asks": 12, "links": 5},
         "words": ("glass", "rafters", "wood"),
+        "known_for": (Remembered(message(0, "João", "Who has the key?"), 4, 1),),
         "quotes": (message(0, "João", "The wood is *better* than I feared"),),
     }
     return Person(**(known | changes))  # type: ignore[arg-type]
@@ -294,13 +302,20 @@ def test_a_profile_tells_when_what_and_whom() -> None:
     assert document.authors == ("João",)
     assert document.tags == ("glass", "rafters", "wood")
     assert "João wrote 40 of the 160 messages in Fig Lane Allotments" in document.summary
-    assert "`▁▁▁▁▁▁▁▁▁▂█▅▁▁▁▁▁▁▁▁▁▁▁▁` from 0 to 23 o'clock; busiest from 10:00" in document.content
-    assert "12 days, 1 file, 2 links." in document.content
+    assert "`▁▁▁▁▁▁▁▁▁▂█▅▁▁▁▁▁▁▁▁▁▁▁▁` By hour, 0 to 23" in document.content
+    assert "`▁█▅▁▁▁▁` By weekday, from Monday" in document.content
+    assert "`█▄` By month, 2025-02 to 2025-03" in document.content
+    assert "- Messages: 40 (25 %)\n- Days: 12\n- Files: 1\n- Links: 2" in document.content
+    assert "questions (12) and links (5)." in document.content
+    assert "> Who has the key?\n>\n> — 2025-02-04 16:52 (Answers drawn: 4, " in document.content
+    assert "Answers most often: Mara and Ted Hollis. Stands out by: questions" in document.summary
     assert "> The wood is \\*better\\* than I feared" in document.content
 
 
 def test_a_profile_of_someone_silent_leaves_sections_out() -> None:
-    silent = person(hours=[0] * 24, answers={}, words=(), quotes=(), messages=0)
+    silent = person(
+        hours=[0] * 24, answers={}, words=(), quotes=(), messages=0, roles={}, known_for=()
+    )
     content = OfflineWriter().profile(silent).content
     assert content.count("## ") == 1
 

@@ -40,7 +40,8 @@ class Language:
         decisions: What states a decision; `^` stands for the start of a message.
         headings: Headings of a post's sections by name.
         media: Kinds of media by `schemas.MEDIA_TYPES`, and `file`.
-        sentences: Patterns of sentences by name, with the places that `say` fills.
+        sentences: Patterns of sentences by name, with the places that `say` fills; and headings
+            and labels of what is told of people, links, files and windows.
     """
 
     code: str
@@ -189,7 +190,7 @@ def _read(code: str, text: str) -> Language:
         decisions=tuple(content["decisions"]),
         headings=content["headings"],
         media=content["media"],
-        sentences=content["sentences"],
+        sentences=content["sentences"] | content["facts"],
     )
 
 

@@ -1,0 +1,1 @@
+"""What is found out about links and files."""
