@@ -81,6 +81,7 @@ def test_documents_descend_from_messages_and_ratings_from_documents(
         ("run_history", {"runs"}),
         ("asset_freshness", {"tasks"}),
         ("document_lineage", {"documents", "generations", "runs", "tasks"}),
+        ("journal", {"generations", "documents"}),
     ],
 )
 def test_a_view_is_downstream_of_the_tables_it_reads(

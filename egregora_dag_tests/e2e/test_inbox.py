@@ -28,6 +28,7 @@ VIEWS = {
     "run_history",
     "asset_freshness",
     "document_lineage",
+    "journal",
 }
 INBOX = {"dagster/sensor_name": "inbox_sensor"}
 
