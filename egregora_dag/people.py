@@ -22,6 +22,7 @@ ROLES: Final = ("asks", "answers", "starts", "links", "pictures", "replies", "mo
 _WORDS: Final = 12
 _CANDIDATES: Final = 80  # Words looked at, as stop words of any language are among them.
 _QUOTES: Final = 3
+_LOOKED_AT: Final = 300  # Messages of each third of an author's time that may be quoted.
 _KNOWN_FOR: Final = 3
 _SHORTEST_WORD: Final = 3
 _FEWEST_USES: Final = 3
@@ -292,18 +293,22 @@ def _quotes(
         & ~weighed.content.contains("://")
         & ~weighed.content.contains("\n")
     )
+    third = ibis.ntile(_QUOTES).over(ibis.window(group_by="author", order_by="position"))
+    thirds = said.mutate(third=third, drew=2 * said.drawn + said.liked)
+    # Cutting all of a long chat into words once more would take longer than all else here.
+    order = [ibis.desc("drew"), ibis.desc(thirds.content.length()), "position"]
+    placed = ibis.row_number().over(ibis.window(group_by=["author", "third"], order_by=order))
+    likely = thirds.mutate(place=placed)
+    likely = likely.filter(likely.place < _LOOKED_AT).drop("place")
     pairs = [(author, word) for author, own in words.items() for word in own]
     columns = [pa.array(list(column), pa.string()) for column in zip(*pairs, strict=True)]
     own = ibis.memtable(pa.table(columns or [pa.array([], pa.string())] * 2, ["author", "word"]))
-    telling = _words(said).semi_join(own, ["author", "word"])
+    telling = _words(likely).semi_join(own, ["author", "word"])
     held = telling.group_by("message_id").aggregate(telling=telling.word.nunique())
-    scored = said.left_join(held, "message_id").drop("message_id_right")
-    scored = scored.mutate(score=2 * scored.drawn + scored.liked + scored.telling.fill_null(0))
-    thirds = scored.mutate(
-        third=ibis.ntile(_QUOTES).over(ibis.window(group_by="author", order_by="position"))
-    )
-    order = ibis.window(group_by=["author", "third"], order_by=[ibis.desc("score"), "position"])
-    best = thirds.mutate(rank=ibis.row_number().over(order))
+    scored = likely.left_join(held, "message_id").drop("message_id_right")
+    scored = scored.mutate(score=scored.drew + scored.telling.fill_null(0))
+    by_score = ibis.window(group_by=["author", "third"], order_by=[ibis.desc("score"), "position"])
+    best = scored.mutate(rank=ibis.row_number().over(by_score))
     messages, _ = read_messages(warehouse, best.filter(best.rank == 0).order_by("position"))
     found = defaultdict[str, list[Message]](list)
     for message in messages:

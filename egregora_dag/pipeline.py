@@ -131,6 +131,7 @@ class Pipeline:
         windows: Mapping[str, Any] | None = None,
         privacy: Mapping[str, bool] | None = None,
         writer: Mapping[str, Any] | None = None,
+        enrichments: Mapping[str, bool] | None = None,
     ) -> list[str]:
         """Copy exports into the inbox and register their chats; `run` then reads them.
 
@@ -143,6 +144,7 @@ class Pipeline:
             privacy: `pseudonymize` and `mask_pii`, to remember for these chats; what it leaves
                 out, a new chat takes from the environment.
             writer: `writer`, and fields of `LlmSettings`, to remember for these chats.
+            enrichments: `fetch_links`, to remember for these chats.
 
         Returns:
             Keys of the chats, in the order they are met.
@@ -168,7 +170,7 @@ class Pipeline:
             registered = inbox.register(connection, found, timezone=timezone)
             for thread in registered.values():
                 said = {"windows": windows, "reading": reading, "privacy": privacy}
-                _remember(connection, thread, **said, writer=writer)
+                _remember(connection, thread, **said, writer=writer, enrichments=enrichments)
                 if timezone and timezone != thread.timezone:
                     chats.set_timezone(connection, thread, timezone)
         return self._arrived(registered)
@@ -203,6 +205,20 @@ class Pipeline:
         with self.warehouse.transaction() as connection:
             for key in keys:
                 _remember(connection, chats.get_thread(connection, key), writer=writer)
+
+    def set_enrichments(self, keys: Sequence[str], enrichments: Mapping[str, bool]) -> None:
+        """Remember for chats what is looked up for their links.
+
+        Args:
+            keys: Keys of the chats.
+            enrichments: `fetch_links`: whether the pages of links are read.
+
+        Raises:
+            ThreadNotFoundError: There is no such chat.
+        """
+        with self.warehouse.transaction() as connection:
+            for key in keys:
+                _remember(connection, chats.get_thread(connection, key), enrichments=enrichments)
 
     def sort_inbox(self) -> tuple[list[str], list[str]]:
         """Sort in what people put into the inbox, and register the chats that are new.

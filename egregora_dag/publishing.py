@@ -409,8 +409,7 @@ class _Keeper:
 
 def _output(document: Document) -> str:
     """A document as it is kept, without what it took: that differs between runs."""
-    kept = asdict(document)
-    del kept["usage"]
+    kept = {name: value for name, value in vars(document).items() if name != "usage"}
     return json.dumps(kept, ensure_ascii=False, default=str)
 
 

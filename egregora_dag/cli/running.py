@@ -15,6 +15,7 @@ from rich.panel import Panel
 from rich.status import Status
 from rich.text import Text
 
+from egregora_dag import settings
 from egregora_dag.cli import EXIT_FAILED, EXIT_UNSOUND, home_option
 from egregora_dag.cli.options import (
     parsed_columns,
@@ -51,6 +52,12 @@ def demo(home: Home) -> None:
 @reading_options
 @privacy_options
 @writer_options
+@click.option(
+    "--fetch-links/--no-fetch-links",
+    default=None,
+    help="Connect to the pages of links for their titles.  "
+    f"[default: ${settings.FETCH_LINKS_VARIABLE} or no]",
+)
 @click.option("--step-size", type=int, help="Messages, hours or days of a window.")
 @click.option("--step-unit", type=click.Choice(STEP_UNITS), help="What a window is measured in.")
 @click.option("--rebuild", is_flag=True, help="Replace the chats by what their files say.")
@@ -68,6 +75,7 @@ def run(
     writer: str | None,
     model: str | None,
     base_url: str | None,
+    fetch_links: bool | None,
     step_size: int | None,
     step_unit: str | None,
     rebuild: bool,
@@ -77,9 +85,9 @@ def run(
 
     Files are copied into the home's inbox; what was imported before is not imported again. Without
     EXPORTS, everything that waits in the inbox is worked off. How files are to be read and windows
-    to be made, what is kept out of them, and who writes, is remembered for the chat. Pseudonyms and
-    masks hold for what is read from now on; with --rebuild, for all of it. With --writer llm, what
-    is written about goes to the language model's address.
+    to be made, what is kept out of them, who writes, and whether links are fetched, is remembered
+    for the chat. Pseudonyms and masks hold for what is read from now on; with --rebuild, for all of
+    it. With --writer llm, what is written about goes to the language model's address.
     """
     windows = {"step_size": step_size, "step_unit": step_unit}
     reading = {"source": source, "day_first": day_first, "columns": parsed_columns(columns) or None}
@@ -94,6 +102,7 @@ def run(
         windows={name: value for name, value in windows.items() if value is not None},
         privacy={name: value for name, value in privacy.items() if value is not None},
         writer={name: value for name, value in written.items() if value is not None},
+        enrichments={} if fetch_links is None else {"fetch_links": fetch_links},
         rebuild=rebuild,
         links=links,
     )
@@ -109,6 +118,7 @@ def _run(
     windows: dict[str, object] | None = None,
     privacy: dict[str, bool] | None = None,
     writer: dict[str, str] | None = None,
+    enrichments: dict[str, bool] | None = None,
     rebuild: bool = False,
     links: bool = False,
     show_post: bool = False,
@@ -125,6 +135,7 @@ def _run(
                 windows=windows,
                 privacy=privacy,
                 writer=writer,
+                enrichments=enrichments,
             )
         else:
             _, problems = pipeline.sort_inbox()
@@ -133,6 +144,8 @@ def _run(
                 pipeline.set_privacy(keys, privacy)
             if writer:
                 pipeline.set_writer(keys, writer)
+            if enrichments:
+                pipeline.set_enrichments(keys, enrichments)
         before = _counts(pipeline)
         outcome = pipeline.run(keys, rebuild=rebuild, links=links)
         outcome.failed_checks += problems

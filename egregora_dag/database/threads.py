@@ -32,8 +32,9 @@ class Thread:
         title: Its name.
         source: The application it comes from.
         timezone: IANA name of its clock's zone.
-        settings: `windows`, `reading`, `privacy`, `writer`: how it is cut, read, kept private and
-            written about, where that was said; `aliases`: keys of chats that were merged into it.
+        settings: `windows`, `reading`, `privacy`, `writer`, `enrichments`: how it is cut, read,
+            kept private, written about and looked up, where that was said; `aliases`: keys of chats
+            that were merged into it.
     """
 
     thread_id: str

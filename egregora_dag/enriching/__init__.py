@@ -128,7 +128,8 @@ class Enricher:
                 missing = [url for url, page in known.items() if not page or url in self._asked]
                 known |= pages.fetch(missing)
             for subject, posted in self._posted(LINK, chunk):
-                yield subject, replace(posted, page=known[posted.subject])
+                page = known[posted.subject]
+                yield subject, replace(posted, page=page) if page else posted
 
     def _files(self, files: Sequence[Subject]) -> Iterator[tuple[Subject, Posted]]:
         # A face is no less a name than a name.

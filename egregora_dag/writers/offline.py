@@ -18,7 +18,7 @@ from egregora_dag.writers.reading import read
 from egregora_dag.writers.sections import content
 from egregora_dag.writers.summaries import title_and_summary
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 _TAGS: Final = 5
 

@@ -1,6 +1,7 @@
 """Documents about links and files: what they tell, when they are written, what is kept of them."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,14 +9,16 @@ from typing import Any
 
 import pytest
 
+from egregora_dag.assets.content import WriterSettings
 from egregora_dag.database import connections
 from egregora_dag.database import threads as chats
 from egregora_dag.database.schemas import DOCUMENTS, MESSAGES
 from egregora_dag.database.threads import Thread
 from egregora_dag.database.writing import write_rows
-from egregora_dag.enriching import Enrichments
+from egregora_dag.enriching import Enrichments, page_reader
+from egregora_dag.exceptions import EgregoraError
 from egregora_dag.publishing import Again, Published, publish
-from egregora_dag.resources import Warehouse
+from egregora_dag.resources import Inbox, Warehouse
 from egregora_dag.writers import OfflineWriter, Page
 from egregora_dag_tests.conftest import add_thread, at, insert, message_rows, query
 from egregora_dag_tests.enriching.test_media import archive, picture
@@ -181,6 +184,39 @@ def test_a_page_that_could_not_be_read_is_tried_again_only_when_it_is_asked_for(
     assert published(warehouse, thread, pages=pages, again=asked).generated == 1
     assert pages.asked == [TIDES]
     assert document(warehouse, TIDES)[0] == "Tides"
+
+
+def test_pages_are_read_only_where_a_setting_of_the_run_the_chat_or_the_environment_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = Inbox(root=str(tmp_path))
+
+    def reads(remembered: dict[str, bool], told: bool | None = None) -> bool:
+        thread = Thread("pier", "Pier", "test", "UTC", {"enrichments": remembered})
+        return (
+            WriterSettings.model_validate({"fetch_links": told}).enrichments(thread, inbox).pages
+            is not None
+        )
+
+    on, off = {"fetch_links": True}, {"fetch_links": False}
+    assert [reads({}), reads(on), reads(off), reads({}, True), reads(on, False)] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+    monkeypatch.setenv("EGREGORA_FETCH_LINKS", "1")
+    assert [reads({}), reads(off)] == [True, False]
+
+
+def test_without_the_extra_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "egregora_dag.enriching.links", raising=False)
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    with pytest.raises(EgregoraError, match=r"pip install 'egregora-dag\[links\]'"):
+        page_reader()
 
 
 def thumbnails(warehouse: Warehouse) -> list[tuple[Any, ...]]:
