@@ -24,6 +24,13 @@ from egregora_dag.resources import Warehouse
 from egregora_dag.settings import Home
 
 SHARED = Path(__file__).parents[2] / "shared"
+# What takes long is begun first, so that no process is left with it when the others are done.
+LONG = ("e2e/", "test_pipeline", "test_reference", "test_cli", "test_task_queue", "test_checks")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take long before the others."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """`export`: the documents as Markdown, and as a site to read."""
 
+import signal
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -90,6 +91,8 @@ def _serve(folder: Path, port: int) -> None:
         raise EgregoraError(
             f"Port {port} cannot be used: {error}. Choose another --port."
         ) from error
+    # Dagster gives SIGTERM the handler of SIGINT, which a shell has background jobs ignore.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with server:
         click.echo(f"http://{_ADDRESS}:{server.server_port} — Ctrl-C ends it", err=True)
         try:
