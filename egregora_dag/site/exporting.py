@@ -87,7 +87,8 @@ def export(
     """
     if options.site:
         generator.require()
-    with ExportFolder(root) as folder, folder.building() as building:
+    # The generator takes no path that is relative to where it was started.
+    with ExportFolder(root.absolute()) as folder, folder.building() as building:
         known = chats(warehouse)
         site = _Site(building, warehouse, known, options) if options.site else None
         types = [name for name in pages.FOLDERS if name != "journal" or options.journal]
@@ -153,6 +154,8 @@ class _Site:
         if document.document_id in self._best:
             self._paths[document.document_id] = path
         self._generator.add(path, text)
+        if document.picture is not None:
+            self._generator.add_file(pages.picture_of(document), document.picture.data)
 
     def build(self) -> Path:
         for chat in self._chats.values():

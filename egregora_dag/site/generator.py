@@ -76,6 +76,17 @@ class Generator:
         path.write_text(text, "utf-8")
         self.pages += 1
 
+    def add_file(self, name: str, data: bytes) -> None:
+        """Add a file that the site holds as it is.
+
+        Args:
+            name: Its path on the site.
+            data: Its content.
+        """
+        path = self._folder / "static" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
     def build(self) -> Path:
         """Make the site of the pages that were added.
 

@@ -104,6 +104,11 @@ def shared_tags(counts: Mapping[str, int]) -> frozenset[str]:
     return frozenset(tag for tag, count in total.items() if tag and count > 1)
 
 
+def picture_of(document: Published) -> str:
+    """Where a document's picture stands on the site."""
+    return f"pictures/{document.document_id}.webp"
+
+
 def path_of(document: Published) -> str:
     """Where a document's Markdown file stands among the others."""
     return f"{FOLDERS[document.doc_type]}/{name_of(document.document_id, document.slug)}.md"
@@ -181,6 +186,9 @@ def page(
         params["activity"] = _chart(chat, habit.days)
         params["hours"] = habit.hours
         params["messages"] = sum(habit.hours)
+    if (picture := document.picture) is not None:
+        size = {"width": picture.width, "height": picture.height}
+        params["picture"] = {"path": picture_of(document), **size}
     is_post = document.doc_type == "post"
     fields = {
         "title": one_line(document.title),

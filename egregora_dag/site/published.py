@@ -17,13 +17,16 @@ from egregora_dag.database.schemas import (
     ELO_RATINGS,
     MESSAGES,
     THREADS,
+    THUMBNAILS,
     WINDOWS,
 )
+from egregora_dag.database.thumbnails import Thumbnail
 from egregora_dag.resources import Warehouse
 
 # Documents in memory at a time.
 _BLOCK: Final = 500
 _RATINGS: Final = ("rating", "strength", "lower", "upper", "comparisons")
+_PICTURE: Final = tuple(Thumbnail.__dataclass_fields__)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Published:
         end: When its window ends, by the chat's clock.
         rating: `comparisons`, and on Elo's scale `rating`, `strength`, `lower` and `upper`; empty
             for one that was never compared.
+        picture: A small picture of the file that it is about.
     """
 
     document_id: str
@@ -66,6 +70,7 @@ class Published:
     start: dt.datetime | None
     end: dt.datetime | None
     rating: Mapping[str, float]
+    picture: Thumbnail | None = None
 
 
 @dataclass(frozen=True)
@@ -245,7 +250,7 @@ def _standing(types: Collection[str]) -> ir.Table:
 
 
 def _block(types: Collection[str], last: str) -> ir.Table:
-    """The next documents after an id, with the times of their windows and their ratings."""
+    """The next documents after an id, with their windows' times, ratings and pictures."""
     threads = THREADS.table().select("thread_id", "timezone", thread_title="title")
     documents = _standing(types)
     block = documents.filter(documents.document_id > last).order_by("document_id").limit(_BLOCK)
@@ -255,10 +260,13 @@ def _block(types: Collection[str], last: str) -> ir.Table:
     timed = titled.left_join(windows, "window_id").drop("window_id_right")
     ratings = top_posts()
     rated = timed.left_join(ratings, "document_id")
+    pictures = THUMBNAILS.table().select("thread_id", *_PICTURE, subject="media_path")
+    rated = rated.left_join(pictures, ["thread_id", "subject"], rname="{name}_of_picture")
     return rated.select(
         *(name for name in DOCUMENTS.columns if name not in {"window_id", "model", "signature"}),
         "thread_title",
         *(name for name in ratings.columns if name != "document_id"),
+        *_PICTURE,
         start=to_local(rated.timezone, rated.start_time),
         end=to_local(rated.timezone, rated.end_time),
     ).order_by("document_id")
@@ -303,7 +311,10 @@ def tag_counts(warehouse: Warehouse) -> dict[str, int]:
 
 def _published(row: Mapping[str, Any]) -> Published:
     rating = {name: row[name] for name in _RATINGS if row.get(name) is not None}
-    names = set(Published.__dataclass_fields__) - {"rating"}
+    names = set(Published.__dataclass_fields__) - {"rating", "picture"}
+    pictured = row["doc_type"] == "media" and row["data"] is not None
     return Published(
-        **{name: row[name] for name in names}, rating=rating if rating.get("comparisons") else {}
+        **{name: row[name] for name in names},
+        rating=rating if rating.get("comparisons") else {},
+        picture=Thumbnail(*(row[name] for name in _PICTURE)) if pictured else None,
     )

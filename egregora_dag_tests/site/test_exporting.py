@@ -102,8 +102,11 @@ def test_documents_beyond_a_block_are_all_exported(warehouse: Warehouse, tmp_pat
     assert len(names(tmp_path / "out")) == 1201
 
 
-def test_an_empty_home_makes_a_site_too(warehouse: Warehouse, tmp_path: Path) -> None:
-    export(warehouse, tmp_path / "out", Options())
+def test_an_empty_home_makes_a_site_too_in_a_folder_named_from_here(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    export(warehouse, Path("out"), Options())
     assert "Nothing is written yet" in (tmp_path / "out/html/index.html").read_text("utf-8")
 
 
