@@ -141,9 +141,9 @@ def test_what_it_took_is_told_by_the_journal(warehouse: Warehouse) -> None:
     )
     assert query(warehouse.path, spent) == [(1, READ, WRITTEN, 0.003)] * 2
     told = "SELECT summary FROM documents WHERE doc_type = 'journal' ORDER BY title"
-    assert [text.rpartition("; ")[2] for (text,) in query(warehouse.path, told)] == [
-        "1 post.",
-        "nothing to tell.",
+    assert [text.rpartition(" · ")[2] for (text,) in query(warehouse.path, told)] == [
+        "Posts: 1",
+        "Posts: Nothing to tell",
     ]
 
 

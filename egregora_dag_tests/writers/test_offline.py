@@ -306,7 +306,7 @@ def test_a_profile_tells_when_what_and_whom() -> None:
     assert "`▁█▅▁▁▁▁` By weekday, from Monday" in document.content
     assert "`█▄` By month, 2025-02 to 2025-03" in document.content
     assert "- Messages: 40 (25 %)\n- Days: 12\n- Files: 1\n- Links: 2" in document.content
-    assert "questions (12) and links (5)." in document.content
+    assert "Questions (12) and links (5)." in document.content
     assert "> Who has the key?\n>\n> — 2025-02-04 16:52 (Answers drawn: 4, " in document.content
     assert "Answers most often: Mara and Ted Hollis. Stands out by: questions" in document.summary
     assert "> The wood is \\*better\\* than I feared" in document.content
