@@ -96,7 +96,8 @@ def test_a_longer_export_adds_only_what_is_new(pipeline: Pipeline, tmp_path: Pat
     assert len(contents(pipeline)) == len(set(contents(pipeline)))
 
 
-@pytest.mark.parametrize("order", [pytest.param((0, 1), marks=pytest.mark.torture), (1, 0)])
+@pytest.mark.torture
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_two_overlapping_exports_unite_to_the_whole_chat(
     pipeline: Pipeline, tmp_path: Path, order: tuple[int, int]
 ) -> None:
@@ -348,6 +349,7 @@ def test_what_waits_in_the_inbox_is_sorted_in_though_one_file_is_broken(
     assert len(contents(pipeline)) == 40
 
 
+@pytest.mark.torture
 def test_a_merged_chats_table_keeps_its_own_ids(pipeline: Pipeline, tmp_path: Path) -> None:
     rows = [f"2025-01-0{day}T10:00:00Z,Ana,hello {day},{{}}" for day in (1, 2, 3)]
     head = "timestamp,author,content,thread_id\n"

@@ -179,7 +179,7 @@ def test_one_setting_more_keeps_ids_and_a_rebuild_leaves_nothing_behind(
     assert leaks(empty, "pseudonyms") == set()
 
 
-@pytest.mark.parametrize("given", ["name", "pseudonym"])
+@pytest.mark.parametrize("given", ["name", pytest.param("pseudonym", marks=pytest.mark.torture)])
 def test_a_forgotten_author_is_gone_with_the_pseudonym(pipeline: Pipeline, given: str) -> None:
     [(pseudonym,)] = query(
         pipeline, f"SELECT pseudonym FROM pseudonyms WHERE author = '{NAMES[0]}'"
