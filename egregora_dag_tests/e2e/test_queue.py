@@ -22,7 +22,8 @@ from egregora_dag_tests.e2e.conftest import WHATSAPP
 from egregora_dag_tests.e2e.deployment import Deployment, environment
 from egregora_dag_tests.e2e.test_mirror import MARKED, held, started
 
-pytestmark = pytest.mark.xdist_group("deployment")
+# A deployment of its own takes minutes; `test_task_queue` says the same of each part in seconds.
+pytestmark = [pytest.mark.xdist_group("deployment"), pytest.mark.torture]
 
 URL = "https://tides.example/slipway"
 GUESTS = "guest-book"
@@ -126,7 +127,6 @@ def test_a_task_about_nothing_that_there_is_fails_without_a_run(
     assert runs_of(ranked, ids[0]) == []
 
 
-@pytest.mark.torture
 def test_a_task_whose_run_is_killed_fails_and_is_tried_again_by_a_run_of_its_own(
     ranked: Deployment,
 ) -> None:
@@ -145,7 +145,6 @@ def test_a_task_whose_run_is_killed_fails_and_is_tried_again_by_a_run_of_its_own
     assert [run["status"] for run in runs_of(ranked, task)] == ["SUCCESS", "FAILURE"]
 
 
-@pytest.mark.torture
 def test_a_newer_task_for_the_same_subject_supersedes_those_that_wait(ranked: Deployment) -> None:
     ranked.settle()
     ranked.stop_daemon()
@@ -168,7 +167,6 @@ for name in sys.argv[3:]:
 """
 
 
-@pytest.mark.torture
 @pytest.mark.timeout(5400)
 @pytest.mark.parametrize("each", [2, 50])
 def test_tasks_enqueued_by_four_processes_while_the_daemon_works_are_done_once_each(
