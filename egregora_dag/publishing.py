@@ -18,7 +18,6 @@ from typing import Any, Final
 import ibis
 import pyarrow as pa
 
-from egregora_dag.database.functions import to_local
 from egregora_dag.database.generations import forget_failures, keep_generations
 from egregora_dag.database.identifiers import SEPARATOR, make_id
 from egregora_dag.database.repository import slug_of
@@ -26,7 +25,7 @@ from egregora_dag.database.schemas import DOCUMENTS, GENERATIONS, MESSAGES, WIND
 from egregora_dag.database.tables import memory_table
 from egregora_dag.database.threads import Thread
 from egregora_dag.enriching import Enricher, Enrichments, Subject, facts_of
-from egregora_dag.messages import language_of_chat
+from egregora_dag.messages import language_of_chat, messages_of, read_messages
 from egregora_dag.parallel import in_parallel
 from egregora_dag.people import people_of, signatures_of_authors
 from egregora_dag.resources import Warehouse
@@ -334,27 +333,10 @@ def _messages(
     warehouse: Warehouse, thread: Thread, first: int, last: int
 ) -> list[tuple[dt.datetime, Message]]:
     """A chat's messages between two positions, in order, each with its instant."""
-    table = MESSAGES.table()
-    rows = table.filter(
-        (table.thread_id == thread.thread_id) & table.position.between(first, last)
-    ).order_by("position")
-    chosen = rows.select(
-        "timestamp",
-        "message_id",
-        to_local(ibis.literal(thread.timezone), rows.timestamp).name("time"),
-        "author",
-        "content",
-        "kind",
-        "media_path",
-        "media_type",
-        "reply_to",
-        mentions=rows.metadata["mentions"],
-        urls=rows.metadata["urls"],
-    )
-    read = warehouse.read(chosen)
-    instants, *columns, mentions, urls = (read[name].to_pylist() for name in read.column_names)
-    messages = map(Message, *columns, map(tuple, mentions), map(tuple, urls))
-    return list(zip(instants, messages, strict=True))
+    rows = messages_of(thread)
+    wanted = rows.filter(rows.position.between(first, last)).order_by("position")
+    messages, more = read_messages(warehouse, wanted, "timestamp")
+    return list(zip(more["timestamp"].to_pylist(), messages, strict=True))
 
 
 class _Keeper:
