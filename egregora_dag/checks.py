@@ -227,21 +227,25 @@ CHECKS: Final = (
 )
 
 
-def run_checks(warehouse: Warehouse, contract: Contract) -> Iterator[tuple[str, list[Finding]]]:
-    """Run every check that applies to a table.
+def run_checks(warehouse: Warehouse, contract: Contract) -> dict[str, list[Finding]]:
+    """Run every check that applies to a table, on the table as it is at one time.
 
     Args:
         warehouse: Where the table is.
         contract: What the table promises.
 
-    Yields:
-        The check's name and what it found; nothing else can be asked of a table whose columns are
+    Returns:
+        Each check's name and what it found; nothing else can be asked of a table whose columns are
         not as they should be, so then every check finds that.
     """
-    columns = list(_columns(warehouse, contract))
-    for check in CHECKS:
-        if check.applies(contract):
-            yield check.name, columns or list(check.find(warehouse, contract))
+    # Opened once for all of them, which takes longer than most of them.
+    with connections.connect(warehouse.path, timeout=warehouse.lock_timeout):
+        columns = list(_columns(warehouse, contract))
+        return {
+            check.name: columns or list(check.find(warehouse, contract))
+            for check in CHECKS
+            if check.applies(contract)
+        }
 
 
 def _asset_checks(contract: Contract) -> AssetChecksDefinition:
@@ -255,7 +259,7 @@ def _asset_checks(contract: Contract) -> AssetChecksDefinition:
 
     @multi_asset_check(name=f"{contract.name}_checks", specs=specs)
     def checks(warehouse: Warehouse) -> Iterator[AssetCheckResult]:
-        for name, findings in run_checks(warehouse, contract):
+        for name, findings in run_checks(warehouse, contract).items():
             severe = any(finding.severe for finding in findings)
             yield AssetCheckResult(
                 check_name=name,

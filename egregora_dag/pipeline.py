@@ -42,7 +42,6 @@ from egregora_dag.assets.views import view_assets
 from egregora_dag.automation import import_job, links_job, ranking_job, run_config_of
 from egregora_dag.database import dagster_runs, mirror, pseudonyms
 from egregora_dag.database import threads as chats
-from egregora_dag.database.tables import stored_schema
 from egregora_dag.database.threads import Thread
 from egregora_dag.definitions import definitions_of
 from egregora_dag.exceptions import EgregoraError
@@ -288,16 +287,17 @@ class Pipeline:
         """
         outcome = outcome or Outcome()
         assets = [AssetKey(name) for name in ("comparisons", "elo_ratings", "bradley_terry")]
-        assets += [view.key for view in view_assets if not self._is_made(view)]
+        stored = self.warehouse.execute_query("SELECT table_name FROM information_schema.tables")
+        assets += [
+            view.key
+            for view in view_assets
+            if (view.key.path[-1],) not in stored or not self._is_current(view)
+        ]
         self._execute(ranking_job.name, RunConfig(), outcome, asset_selection=assets)
         return outcome
 
-    def _is_made(self, view: AssetsDefinition) -> bool:
+    def _is_current(self, view: AssetsDefinition) -> bool:
         """Whether a view was made as it is defined now."""
-        name = view.key.path[-1]
-        with self.warehouse.transaction() as connection:
-            if stored_schema(connection, name) is None:
-                return False
         event = self.instance.get_latest_materialization_event(view.key)
         tags = event.asset_materialization.tags if event and event.asset_materialization else {}
         return (tags or {}).get(CODE_VERSION_TAG) == view.code_versions_by_key[view.key]

@@ -199,7 +199,7 @@ def failing(warehouse: Warehouse, *tables: str) -> dict[tuple[str, str], list[Fi
             (contract.name, check): findings
             for contract in CHECKED
             if contract.name in tables or not tables
-            for check, findings in run_checks(warehouse, contract)
+            for check, findings in run_checks(warehouse, contract).items()
             if findings
         }
 
@@ -278,7 +278,7 @@ def test_nulls_are_found_with_their_keys(warehouse: Warehouse, contract: Contrac
     assert (finding.rows, list(finding.keys)) == (1, [str(key)])
     assert finding.problem == f"{column} is null"
     # Columns that may be null are other columns, of which every check speaks.
-    for name, findings in run_checks(warehouse, contract):
+    for name, findings in run_checks(warehouse, contract).items():
         assert f"column '{column}' is" in findings[0].problem, name
 
 
@@ -299,7 +299,7 @@ def test_other_columns_fail_every_check_of_the_table(
         ),
     }[change]
     execute(warehouse.path, statement)
-    found = dict(run_checks(warehouse, contract))
+    found = run_checks(warehouse, contract)
     assert list(found) == [check.name for check in CHECKS if check.applies(contract)]
     for findings in found.values():
         assert problem in str(findings[0])

@@ -47,7 +47,7 @@ def test_votes_in_lines_are_recorded_with_what_is_said_and_rated_at_once(home: H
     assert query(home.database, "FROM elo_ratings ORDER BY post_id") != before
     assert query(home.database, "FROM bradley_terry ORDER BY post_id") != strengths
     checks = run_checks(Warehouse(database=str(home.database)), ELO_RATINGS)
-    assert {name: found for name, found in checks if found} == {}
+    assert {name: found for name, found in checks.items() if found} == {}
 
 
 def test_quitting_records_nothing_more(home: Home) -> None:

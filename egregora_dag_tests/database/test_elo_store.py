@@ -387,7 +387,7 @@ def test_the_pipelines_ratings_of_the_same_comparisons_agree(warehouse: Warehous
         store.record_comparison("c", "a", 40, tie=True)
         store.record_comparison("b", "c")
         stored = store.get_all_ratings()
-    assert dict(run_checks(warehouse, ELO_RATINGS))["equals_replay"] == []
+    assert run_checks(warehouse, ELO_RATINGS)["equals_replay"] == []
     computed = {
         row["post_id"]: row for row in warehouse.rows(ranking.ratings_of(COMPARISONS.table()))
     }
@@ -397,13 +397,13 @@ def test_the_pipelines_ratings_of_the_same_comparisons_agree(warehouse: Warehous
     assert computed["a"]["initial_rating"] == 1700
     # The asset writes what it computes over what the store wrote.
     warehouse.write(ELO_RATINGS, ranking.ratings_of(COMPARISONS.table()))
-    found = dict(run_checks(warehouse, ELO_RATINGS))
+    found = run_checks(warehouse, ELO_RATINGS)
     assert found["equals_replay"] == found["columns"] == found["unique_keys"] == []
     with EloStore(db_path=warehouse.path) as store:
         assert store.get_all_ratings() == stored
         assert store.replay() == stored
         store.record_comparison("alone", "a")
-    assert dict(run_checks(warehouse, ELO_RATINGS))["equals_replay"] == []
+    assert run_checks(warehouse, ELO_RATINGS)["equals_replay"] == []
 
 
 def test_a_rating_changed_behind_the_stores_back_is_found(warehouse: Warehouse) -> None:
@@ -411,5 +411,5 @@ def test_a_rating_changed_behind_the_stores_back_is_found(warehouse: Warehouse) 
         store.record_comparison("a", "b")
     with warehouse.transaction() as connection:
         connection.execute("UPDATE elo_ratings SET rating = rating + 1e-9 WHERE post_id = 'b'")
-    [finding] = dict(run_checks(warehouse, ELO_RATINGS))["equals_replay"]
+    [finding] = run_checks(warehouse, ELO_RATINGS)["equals_replay"]
     assert finding.keys == ["b"]

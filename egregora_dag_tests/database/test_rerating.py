@@ -54,8 +54,10 @@ def test_ratings_are_those_of_a_history_recorded_with_those_factors(
         after = [record.rating_a_after for record in store.get_comparison_history()]
         assert after == [record.rating_a_after for record in expected.get_comparison_history()]
     expected.close()
-    assert all(not found for _, found in run_checks(judged, BRADLEY_TERRY) if _ != "references")
-    assert dict(run_checks(judged, ELO_RATINGS))["equals_replay"] == []
+    assert all(
+        not found for _, found in run_checks(judged, BRADLEY_TERRY).items() if _ != "references"
+    )
+    assert run_checks(judged, ELO_RATINGS)["equals_replay"] == []
 
 
 def test_verdicts_stay_and_the_first_numbers_bring_the_first_ratings_back(

@@ -72,7 +72,7 @@ def run(
 
 def pending(warehouse: Warehouse) -> list[str]:
     """What the check says of windows that wait."""
-    findings = dict(run_checks(warehouse, DOCUMENTS))["nothing_pending"]
+    findings = run_checks(warehouse, DOCUMENTS)["nothing_pending"]
     assert not any(finding.severe for finding in findings)
     return list(map(str, findings))
 
