@@ -6,7 +6,8 @@ up. Reply links follow the messages of their chat by a condition of theirs, as i
 longer than all else. Runs and tasks are mirrored, and the queue of tasks is worked off, by sensors
 of their own. Views are made when they are missing, and again with the daily schedule. The site
 follows documents and ratings by a condition of its own, at most once in ten minutes, and once a day
-by a schedule; it is there when the extra `site` is.
+by a schedule; it is there when the extra `site` is. The copy for readers follows in the same way,
+and ends the daily ranking.
 """
 
 import json
@@ -43,7 +44,9 @@ from egregora_dag.site.generator import is_installed
 from egregora_dag.task_queue import Request
 
 _CHAT_ASSETS: Final = AssetSelection.assets("messages", "imports", "windows", "documents")
-_GLOBAL_ASSETS: Final = AssetSelection.groups("ranking", "views")
+_GLOBAL_ASSETS: Final = AssetSelection.groups("ranking", "views") | AssetSelection.assets(
+    "published_copy"
+)
 _SITE: Final = ("site",) if is_installed() else ()
 # A sensor's evaluation is limited to a minute; it had better wait for its next turn.
 _SENSOR_LOCK_TIMEOUT: Final = 5.0
@@ -68,7 +71,9 @@ links_job = define_asset_job(
     description="Infers which message answers which.",
 )
 ranking_job = define_asset_job(
-    "rank_posts", _GLOBAL_ASSETS, description="Compares and rates posts, and makes the views."
+    "rank_posts",
+    _GLOBAL_ASSETS,
+    description="Compares and rates posts, makes the views, and the copy for readers.",
 )
 again_job = define_asset_job(
     "work_off_task",
@@ -103,7 +108,7 @@ follow_documents = AutomationConditionSensorDefinition(
     target=_GLOBAL_ASSETS | AssetSelection.assets("reply_links", *_SITE),
     default_status=DefaultSensorStatus.RUNNING,
     description="Ranks posts when documents changed, links replies when messages did, makes "
-    "views that are missing, and the site.",
+    "views that are missing, the site, and the copy for readers.",
 )
 
 

@@ -40,7 +40,7 @@ from egregora_dag.assets.content import remembered_model
 from egregora_dag.assets.ingestion import threads_changed
 from egregora_dag.assets.views import view_assets
 from egregora_dag.automation import import_job, links_job, ranking_job, run_config_of
-from egregora_dag.database import dagster_runs, mirror, pseudonyms
+from egregora_dag.database import copies, dagster_runs, mirror, pseudonyms
 from egregora_dag.database import threads as chats
 from egregora_dag.database.threads import Thread
 from egregora_dag.definitions import definitions_of
@@ -277,7 +277,7 @@ class Pipeline:
         return outcome if outcome.errors else self.rank(outcome)
 
     def rank(self, outcome: Outcome | None = None) -> Outcome:
-        """Compare and rate posts, and make the views that are missing or defined anew.
+        """Compare and rate posts, make the views that are missing or defined anew, and the copy.
 
         Args:
             outcome: What went wrong before, to add to.
@@ -286,7 +286,8 @@ class Pipeline:
             What went wrong, if anything.
         """
         outcome = outcome or Outcome()
-        assets = [AssetKey(name) for name in ("comparisons", "elo_ratings", "bradley_terry")]
+        ranked = ("comparisons", "elo_ratings", "bradley_terry", "published_copy")
+        assets = [AssetKey(name) for name in ranked]
         stored = self.warehouse.execute_query("SELECT table_name FROM information_schema.tables")
         assets += [
             view.key
@@ -368,7 +369,7 @@ class Pipeline:
             follower.join()
 
     def forget_thread(self, key: str) -> dict[str, int]:
-        """Remove a chat everywhere: tables, inbox, partition; and the home's site, made of it.
+        """Remove a chat everywhere: tables and their copy, inbox, partition, and the home's site.
 
         Returns:
             Rows removed by table.
@@ -378,12 +379,14 @@ class Pipeline:
         """
         with self.warehouse.transaction() as connection:
             thread = chats.get_thread(connection, key)
+            copies.withdraw(self.home)
             removed = chats.forget_thread(connection, key)
             removed["pseudonyms"] = pseudonyms.forget_unused(connection)
         site.clear(self.home.site)
         for origin in thread.origins:
             inbox.remove(self.home.inbox / origin)
         self.instance.delete_dynamic_partition(THREADS.name or "", key)
+        copies.publish(self.home)
         return removed
 
     def forget_author(
@@ -406,6 +409,8 @@ class Pipeline:
             wrote = {key for name in names for key in chats.threads_of_author(connection, name)}
             chosen = [key for key in wanted if key in wrote]
             removed = Counter[str]()
+            if chosen:
+                copies.withdraw(self.home)
             for name in names if chosen else ():
                 removed.update(chats.forget_author(connection, name, chosen))
             removed["pseudonyms"] = pseudonyms.forget_unused(connection)
@@ -414,6 +419,8 @@ class Pipeline:
         for key in chosen:
             for origin in known[key].origins:
                 inbox.remove(self.home.inbox / origin)
+        if chosen:
+            copies.publish(self.home)
         return chosen, removed
 
     def _names_of(self, connection: DuckDBPyConnection, name: str) -> list[str]:
@@ -435,7 +442,10 @@ class Pipeline:
         """
         self.home.names_deleted.touch(mode=0o600)
         with self.warehouse.transaction() as connection:
-            return pseudonyms.forget_all(connection)
+            copies.withdraw(self.home)
+            count = pseudonyms.forget_all(connection)
+        copies.publish(self.home)
+        return count
 
     def keep_pseudonyms(self) -> None:
         """Keep again who stands behind a pseudonym, of the authors that are read from now on."""

@@ -47,6 +47,11 @@ class Home:
         return self.root / "pipeline.duckdb"
 
     @property
+    def published(self) -> Path:
+        """A copy of the warehouse for readers, which nobody writes; replaced as a whole."""
+        return self.root / "published" / self.database.name
+
+    @property
     def prompts(self) -> Path:
         """Prompts that take the place of the package's, where there are any."""
         return self.root / "prompts"

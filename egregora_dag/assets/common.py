@@ -3,6 +3,9 @@
 from typing import Any, Final
 
 from dagster import (
+    AssetCheckKey,
+    AssetKey,
+    AutomationCondition,
     BackfillPolicy,
     Backoff,
     Config,
@@ -19,6 +22,20 @@ THREADS: Final = DynamicPartitionsDefinition(name="threads")
 # A materialization fails without harm when the file stays locked, or when another run of the same
 # chat was faster; trying again settles both.
 RETRY: Final = RetryPolicy(max_retries=2, delay=2, backoff=Backoff.EXPONENTIAL, jitter=Jitter.FULL)
+
+# For what takes longer to make than the change of a document or two is worth.
+_AT_MOST: Final = "*/10 * * * *"
+_NEWS: Final = AutomationCondition.any_deps_updated() | AutomationCondition.missing().newly_true()
+_TIME: Final[AutomationCondition[AssetKey | AssetCheckKey]] = AutomationCondition.cron_tick_passed(
+    _AT_MOST
+)
+# See `ranking` for why the first is not `since_last_handled`.
+WHEN_CHANGED: Final = (
+    _NEWS.since(AutomationCondition.newly_requested() & ~_NEWS)
+    & _TIME.since_last_handled()
+    & ~AutomationCondition.any_deps_in_progress()
+    & ~AutomationCondition.in_progress()
+)
 
 
 class LlmConfig(LlmSettings, Config):

@@ -1,14 +1,24 @@
-"""Dagster's runs and their steps → the tables that mirror them."""
+"""Dagster's runs and their steps → the tables that mirror them; all tables → a copy to read."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-from dagster import AssetExecutionContext, AssetOut, Output, multi_asset
+from dagster import (
+    AssetExecutionContext,
+    AssetOut,
+    MaterializeResult,
+    Output,
+    asset,
+    multi_asset,
+)
 
-from egregora_dag.assets.common import RETRY, table_options
-from egregora_dag.database import mirror
+from egregora_dag.assets.common import RETRY, WHEN_CHANGED, table_options
+from egregora_dag.assets.views import VIEWS
+from egregora_dag.database import copies, mirror
 from egregora_dag.database.schemas import RUNS, TASKS
+from egregora_dag.resources import Warehouse
+from egregora_dag.settings import Home
 
 
 @multi_asset(
@@ -29,3 +39,19 @@ def read_runs(context: AssetExecutionContext) -> Iterator[Output[Any]]:
         table: pa.Table = rows
         context.log.info(f"{name}: {table.num_rows} rows")
         yield Output(table, name, metadata=whole)
+
+
+@asset(
+    group_name="operations",
+    deps=["documents", "elo_ratings", "bradley_terry", *(name for name, *_ in VIEWS)],
+    kinds={"duckdb"},
+    automation_condition=WHEN_CHANGED,
+    retry_policy=RETRY,
+)
+def published_copy(warehouse: Warehouse) -> MaterializeResult[None]:
+    """A copy of the database for readers, who may have it open while the pipeline writes.
+
+    It is replaced as a whole, in the home's folder `published`.
+    """
+    path = copies.publish(Home(warehouse.path.parent), timeout=warehouse.lock_timeout)
+    return MaterializeResult(metadata={"bytes": path.stat().st_size})

@@ -1,34 +1,11 @@
 """Documents → what people read."""
 
-from typing import Final
-
-from dagster import (
-    AssetCheckKey,
-    AssetExecutionContext,
-    AssetKey,
-    AutomationCondition,
-    Config,
-    MaterializeResult,
-    asset,
-)
+from dagster import AssetExecutionContext, Config, MaterializeResult, asset
 from pydantic import Field
 
+from egregora_dag.assets.common import WHEN_CHANGED
 from egregora_dag.resources import SiteFolder, Warehouse
 from egregora_dag.site import Options, export
-
-# Making it takes longer than the change of a document or two is worth.
-_AT_MOST: Final = "*/10 * * * *"
-_NEWS: Final = AutomationCondition.any_deps_updated() | AutomationCondition.missing().newly_true()
-_TIME: Final[AutomationCondition[AssetKey | AssetCheckKey]] = AutomationCondition.cron_tick_passed(
-    _AT_MOST
-)
-# See `ranking` for why the first is not `since_last_handled`.
-_WHEN_CHANGED: Final = (
-    _NEWS.since(AutomationCondition.newly_requested() & ~_NEWS)
-    & _TIME.since_last_handled()
-    & ~AutomationCondition.any_deps_in_progress()
-    & ~AutomationCondition.in_progress()
-)
 
 
 class SiteSettings(Config):
@@ -45,7 +22,7 @@ class SiteSettings(Config):
     group_name="reading",
     deps=["threads", "documents", "bradley_terry"],
     kinds={"html", "markdown"},
-    automation_condition=_WHEN_CHANGED,
+    automation_condition=WHEN_CHANGED,
 )
 def site(
     context: AssetExecutionContext,

@@ -125,6 +125,21 @@ class DatabaseOpenError(DatabaseError):
         self.path = path
 
 
+class CopyError(DatabaseError):
+    """A copy of the database could not be written; what was there before is as it was.
+
+    Attributes:
+        path: The copy.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path} could not be written: {reason}. What was there is as it was. Make room, or "
+            "see that the folder may be written, and try again."
+        )
+        self.path = path
+
+
 class DatabaseLockedError(DatabaseError):
     """Another process held the database file for longer than the limit.
 
