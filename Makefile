@@ -11,7 +11,7 @@ demo: $(READY)  ## Run the pipeline on the bundled sample.
 	$(BIN)/egregora-dag demo
 
 test: lint  ## Lint, then run the tests; three at a time, as many of them wait for a daemon.
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 25
+	$(BIN)/pytest --numprocesses 3 --no-loadscope-reorder --durations 25
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from dagster import DagsterInstance
+from xdist.scheduler import LoadScopeScheduling
 
 from egregora_dag import inbox
 from egregora_dag.database import connections
@@ -26,11 +27,30 @@ from egregora_dag.settings import Home
 SHARED = Path(__file__).parents[2] / "shared"
 # What takes long is begun first, so that no process is left with it when the others are done.
 LONG = ("e2e/", "test_pipeline", "test_reference", "test_cli", "test_task_queue", "test_checks")
+# The tests of this folder share one deployment.
+DEPLOYED = "egregora_dag_tests/e2e/deployed"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that take long before the others."""
-    items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
+    """Put the tests of the deployment first, then the other files that take long."""
+    items.sort(
+        key=lambda item: (
+            not item.nodeid.startswith(DEPLOYED),
+            not any(name in item.nodeid for name in LONG),
+        )
+    )
+
+
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives each process whole files, and all that share the deployment to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return DEPLOYED if nodeid.startswith(DEPLOYED) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """How tests are shared out to processes."""
+    return _ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,6 @@ MARKDOWN: Final = f"""## Heading {{onclick="alert(1)" #{SCRIPT}}}
 
     {SCRIPT}
 """
-pytestmark = pytest.mark.xdist_group("site")
 
 
 def hostile_home(home: Home) -> Home:

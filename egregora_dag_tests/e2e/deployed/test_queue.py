@@ -18,12 +18,12 @@ from egregora_dag.database.duckdb_manager import DuckDBStorageManager
 from egregora_dag.database.task_store import TaskStore
 from egregora_dag.instance import dagster_instance
 from egregora_dag_tests.e2e import chats
-from egregora_dag_tests.e2e.conftest import WHATSAPP
+from egregora_dag_tests.e2e.deployed.conftest import WHATSAPP
+from egregora_dag_tests.e2e.deployed.test_mirror import MARKED, held, started
 from egregora_dag_tests.e2e.deployment import Deployment, environment
-from egregora_dag_tests.e2e.test_mirror import MARKED, held, started
 
 # A deployment of its own takes minutes; `test_task_queue` says the same of each part in seconds.
-pytestmark = [pytest.mark.xdist_group("deployment"), pytest.mark.torture]
+pytestmark = pytest.mark.torture
 
 URL = "https://tides.example/slipway"
 GUESTS = "guest-book"

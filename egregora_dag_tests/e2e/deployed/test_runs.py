@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from egregora_dag_tests.e2e.conftest import WHATSAPP
+from egregora_dag_tests.e2e.deployed.conftest import WHATSAPP
 from egregora_dag_tests.e2e.deployment import Deployment, environment
-
-# One worker runs all tests of the deployment, so that it is started once.
-pytestmark = pytest.mark.xdist_group("deployment")
 
 SNAPSHOT = """
 SELECT window_id, thread_id, window_index, signature, config::VARCHAR FROM windows ORDER BY ALL

@@ -1,4 +1,7 @@
-"""A real deployment, started once: webserver and daemon over a home of their own."""
+"""A real deployment: webserver and daemon over a home of their own.
+
+It is started once for the tests of this folder, which one process runs, and ends with them.
+"""
 
 from collections.abc import Generator, Iterator
 from typing import Final
@@ -28,7 +31,7 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The running deployment.
 
@@ -42,7 +45,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def imported(deployment: Deployment) -> Deployment:
     """The deployment after the exports in its inbox were imported."""
     for thread in (WHATSAPP, IRC):
@@ -50,7 +53,7 @@ def imported(deployment: Deployment) -> Deployment:
     return deployment
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def surrounded(imported: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """The deployment after a good file was put among broken ones, in the inbox and its folder."""
     inbox, elsewhere = imported.home.inbox, tmp_path_factory.mktemp("exports")
@@ -64,7 +67,7 @@ def surrounded(imported: Deployment, tmp_path_factory: pytest.TempPathFactory) -
     return imported
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ranked(surrounded: Deployment) -> Deployment:
     """The deployment after the automation conditions had their turn on the imported chats."""
     made = {"comparisons", "elo_ratings", "bradley_terry", "top_posts", "reply_links"}

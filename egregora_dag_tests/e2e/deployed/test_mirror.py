@@ -17,10 +17,8 @@ from egregora_dag.database import connections, mirror
 from egregora_dag.database.dagster_runs import GONE
 from egregora_dag.database.tables import create_table
 from egregora_dag.instance import dagster_instance
-from egregora_dag_tests.e2e.conftest import IRC, WHATSAPP
+from egregora_dag_tests.e2e.deployed.conftest import IRC, WHATSAPP
 from egregora_dag_tests.e2e.deployment import Deployment, environment
-
-pytestmark = pytest.mark.xdist_group("deployment")
 
 MARKED = "This run has been marked as failed from outside the execution context."
 ROWS = ("FROM runs ORDER BY run_id", "FROM tasks ORDER BY task_id")

@@ -11,9 +11,6 @@ import pytest
 from egregora_dag.windowing import WindowConfig
 from egregora_dag_tests.e2e.deployment import LOCATION, Deployment, asset_keys, warnings_of_ours
 
-# One worker runs all tests of the deployment, so that it is started once.
-pytestmark = pytest.mark.xdist_group("deployment")
-
 
 @pytest.fixture(scope="module")
 def dependencies(deployment: Deployment) -> dict[str, set[str]]:

@@ -7,11 +7,8 @@ from typing import Any
 import pytest
 
 from egregora_dag_tests.e2e import chats
-from egregora_dag_tests.e2e.conftest import IRC, SURROUNDED, WHATSAPP
+from egregora_dag_tests.e2e.deployed.conftest import IRC, SURROUNDED, WHATSAPP
 from egregora_dag_tests.e2e.deployment import Deployment
-
-# One worker runs all tests of the deployment, so that it is started once.
-pytestmark = pytest.mark.xdist_group("deployment")
 
 CHAT_ASSETS = {"messages", "imports", "windows", "documents"}
 RANKING = {"comparisons", "elo_ratings", "bradley_terry"}
