@@ -254,7 +254,7 @@ def _asked(request: Request) -> dict[str, list[str]]:
 def _patient(warehouse: Warehouse) -> Warehouse:
     """The warehouse for a sensor, which had better wait for its next turn than for a lock."""
     patient = Warehouse(database=warehouse.database, lock_timeout=_SENSOR_LOCK_TIMEOUT)
-    patient.setup_for_execution(None)
+    patient.prepare()
     return patient
 
 

@@ -18,6 +18,7 @@ from dagster import (
     multi_asset_check,
 )
 
+from egregora_dag.assets.common import RETRY
 from egregora_dag.database import connections
 from egregora_dag.database.contracts import Contract, differences
 from egregora_dag.database.elo import replayed
@@ -257,7 +258,7 @@ def _asset_checks(contract: Contract) -> AssetChecksDefinition:
         if check.applies(contract)
     ]
 
-    @multi_asset_check(name=f"{contract.name}_checks", specs=specs)
+    @multi_asset_check(name=f"{contract.name}_checks", specs=specs, retry_policy=RETRY)
     def checks(warehouse: Warehouse) -> Iterator[AssetCheckResult]:
         for name, findings in run_checks(warehouse, contract).items():
             severe = any(finding.severe for finding in findings)

@@ -96,6 +96,9 @@ class DuckDBIbisIOManager(DuckDBIOManager):
         """Contracts of tables known beforehand; a subclass names its own. None by default."""
         return {}
 
+    def prepare(self) -> None:
+        """What a subclass does to the database before it is read or written in a run."""
+
     def create_io_manager(self, context: object) -> DbIOManager:
         """The IO manager with this configuration."""
         handlers = [IbisTypeHandler(self), ArrowTypeHandler(self), ArrowReaderTypeHandler(self)]
@@ -114,11 +117,16 @@ class _TransactionClient(DuckDbClient):
 
     def __init__(self, settings: DuckDBIbisIOManager) -> None:
         self.settings = settings
+        self._prepared = False
 
     @contextmanager
     def connect(  # type: ignore[override]  # the base's is static, with the same arguments
         self, context: Context, table_slice: TableSlice
     ) -> Iterator[DuckDBPyConnection]:
+        if not self._prepared:
+            # Here and not before the steps, so that one that meets a locked file is tried again.
+            self.settings.prepare()
+            self._prepared = True
         opened = (
             connections.transaction if isinstance(context, OutputContext) else connections.connect
         )

@@ -24,6 +24,7 @@ from dagster import (
     DagsterInstance,
     RunConfig,
 )
+from dagster_shared.error import SerializableErrorInfo
 from duckdb import DuckDBPyConnection
 
 from egregora_dag import inbox, settings, site
@@ -113,7 +114,7 @@ class Pipeline:
         home = home or Home.resolve()
         with dagster_instance(home) as instance:
             pipeline = cls(home, instance, progress)
-            pipeline.warehouse.setup_for_execution(None)
+            pipeline.warehouse.prepare()
             dagster_runs.reap(instance)
             try:
                 yield pipeline
@@ -502,8 +503,19 @@ def _remember(
 
 
 def _message(event: DagsterEvent) -> str:
-    """The innermost cause of a step's failure, in the words of the project's errors."""
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
+    """The innermost cause of a step's failure; of those that are the project's own, if any is."""
+    causes, error = list[SerializableErrorInfo](), event.step_failure_data.error
+    while error is not None:
+        causes.append(error)
         error = error.cause
-    return error.message.partition(": ")[2].strip() if error is not None else "failed"
+    if not causes:
+        return "failed"
+    own = {cls.__name__ for cls in _with_subclasses(EgregoraError)}
+    told = [error for error in causes if error.cls_name in own] or causes
+    return told[-1].message.partition(": ")[2].strip()
+
+
+def _with_subclasses(cls: type[Exception]) -> Iterator[type[Exception]]:
+    yield cls
+    for one in cls.__subclasses__():
+        yield from _with_subclasses(one)

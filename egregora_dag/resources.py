@@ -8,9 +8,8 @@ from typing import Any
 import ibis.expr.types as ir
 import pyarrow as pa
 from dagster import ConfigurableResource
-from dagster._core.storage.db_io_manager import DbIOManager
 from duckdb import DuckDBPyConnection
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from egregora_dag.database import connections
 from egregora_dag.database.contracts import Contract
@@ -31,14 +30,16 @@ class WarehouseIOManager(DuckDBIbisIOManager):
         """The contracts of the warehouse."""
         return CONTRACTS
 
-    def create_io_manager(self, context: object) -> DbIOManager:
-        """The IO manager, once the database has its tables."""
+    def prepare(self) -> None:
+        """Give a new database its tables."""
         ensure_schema(Path(self.database), timeout=self.lock_timeout)
-        return super().create_io_manager(context)
 
 
 class Warehouse(ConfigurableResource[None]):
     """Reads and writes for work that goes through Python; holds no connection in between.
+
+    A new database gets its tables at the first use, within a step: where another process holds the
+    file for too long, that step fails, and Dagster tries it again.
 
     Args:
         database: Path of the DuckDB file; made, with its tables, when missing.
@@ -55,9 +56,24 @@ class Warehouse(ConfigurableResource[None]):
         """Path of the DuckDB file."""
         return Path(self.database)
 
-    def setup_for_execution(self, context: object) -> None:
-        """Give a new database its tables."""
-        ensure_schema(self.path, timeout=self.lock_timeout)
+    _prepared: bool = PrivateAttr(default=False)
+
+    def prepare(self) -> None:
+        """Give a new database its tables.
+
+        Raises:
+            DatabaseVersionError: The file is older or newer than this code.
+            DatabaseLockedError: Another process held the file.
+        """
+        if not self._prepared:
+            ensure_schema(self.path, timeout=self.lock_timeout)
+            self._prepared = True
+
+    @contextmanager
+    def _connected(self) -> Iterator[DuckDBPyConnection]:
+        self.prepare()
+        with connections.connect(self.path, timeout=self.lock_timeout) as connection:
+            yield connection
 
     def read(self, expression: ir.Table) -> pa.Table:
         """The rows of an unbound expression.
@@ -68,7 +84,7 @@ class Warehouse(ConfigurableResource[None]):
         Returns:
             All rows, in memory: ask for as many as there is room for.
         """
-        with connections.connect(self.path, timeout=self.lock_timeout) as connection:
+        with self._connected() as connection:
             backend = backend_of(connection)
             # See `writing`: Ibis has no public name for this.
             backend._run_pre_execute_hooks(expression)
@@ -82,7 +98,7 @@ class Warehouse(ConfigurableResource[None]):
     def execute_query(self, sql: str, params: Parameters = None) -> list[tuple[Any, ...]]:
         """All rows of a query in SQL, its values bound."""
         values: Any = params if isinstance(params, Mapping) else list(params or ())
-        with connections.connect(self.path, timeout=self.lock_timeout) as connection:
+        with self._connected() as connection:
             return connection.execute(sql, values).fetchall()
 
     def write(self, contract: Contract, rows: Rows) -> Written:
@@ -97,6 +113,7 @@ class Warehouse(ConfigurableResource[None]):
     @contextmanager
     def transaction(self) -> Iterator[DuckDBPyConnection]:
         """A connection inside a transaction, committed at the end of the block."""
+        self.prepare()
         with connections.transaction(self.path, timeout=self.lock_timeout) as connection:
             yield connection
 

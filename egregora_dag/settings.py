@@ -11,6 +11,7 @@ from egregora_dag.exceptions import EgregoraError
 HOME_VARIABLE = "EGREGORA_HOME"
 LOCK_TIMEOUT_VARIABLE = "EGREGORA_LOCK_TIMEOUT"
 MEMORY_LIMIT_VARIABLE = "EGREGORA_MEMORY_LIMIT"
+TEMP_DIRECTORY_VARIABLE = "EGREGORA_TEMP_DIRECTORY"
 PSEUDONYMIZE_VARIABLE = "EGREGORA_PSEUDONYMIZE"
 MASK_PII_VARIABLE = "EGREGORA_MASK_PII"
 WRITER_VARIABLE = "EGREGORA_WRITER"
@@ -119,6 +120,12 @@ def lock_timeout() -> float:
 def memory_limit() -> str:
     """DuckDB's memory limit; what needs more is spilled to disk."""
     return os.environ.get(MEMORY_LIMIT_VARIABLE, DEFAULT_MEMORY_LIMIT)
+
+
+def temp_directory() -> Path | None:
+    """Where what exceeds the memory limit is spilled to; None: beside the database."""
+    folder = os.environ.get(TEMP_DIRECTORY_VARIABLE)
+    return Path(folder).absolute() if folder else None
 
 
 def writer() -> str:

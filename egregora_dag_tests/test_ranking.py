@@ -171,7 +171,7 @@ def test_the_ratings_of_the_table_equal_a_replay_in_any_order_of_rows(
         )
     random.shuffle(rows)
     warehouse = Warehouse(database=str(tmp_path_factory.mktemp("ranking") / "x.duckdb"))
-    warehouse.setup_for_execution(None)
+    warehouse.prepare()
     if rows:
         insert(warehouse.path, COMPARISONS, *rows)
     expression = ratings_of(COMPARISONS.table())

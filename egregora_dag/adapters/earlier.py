@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 from egregora_dag import settings
 from egregora_dag.adapters.dates import FIRST_YEAR, LAST_YEAR
 from egregora_dag.adapters.protocol import ExportError, ExportFile, Parsed, Reading, titled
+from egregora_dag.database.limits import shortage
 from egregora_dag.database.schemas import MEDIA_TYPES
 
 _MAGIC: Final = b"DUCK"
@@ -161,7 +162,7 @@ def _opened(file: ExportFile) -> Iterator[DuckDBPyConnection]:
             database.execute("SET TimeZone = 'UTC'")
             yield database
     except (duckdb.Error, pa.ArrowException) as error:
-        raise _failure(file, error) from None
+        raise shortage(error, path) or _failure(file, error) from None
 
 
 def _failure(file: ExportFile, error: Exception) -> ExportError:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -14,12 +15,12 @@ from zoneinfo import available_timezones
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from egregora_dag import settings
 from egregora_dag.adapters import privacy as hiding
 from egregora_dag.adapters.files import MEDIA_TYPE, ExportFile
 from egregora_dag.adapters.privacy import Privacy
 from egregora_dag.adapters.protocol import Adapter, Parsed, Reading
 from egregora_dag.adapters.registry import adapter_for
+from egregora_dag.database import limits
 from egregora_dag.database.identifiers import MACROS, SEPARATOR, make_id
 from egregora_dag.exceptions import EgregoraError
 
@@ -188,12 +189,25 @@ class ChatRows:
 
 
 @contextmanager
-def scratch_database() -> Iterator[DuckDBPyConnection]:
-    """A DuckDB database in memory, which spills to a temporary folder when memory runs short."""
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as scratch:
-        scratch.execute("SET temp_directory = ?", [folder])
+def scratch_database(beside: Path | None = None) -> Iterator[DuckDBPyConnection]:
+    """A DuckDB database in memory, which spills to a temporary folder when memory runs short.
+
+    Args:
+        beside: The file beside which that folder is made, unless `$EGREGORA_TEMP_DIRECTORY` says
+            where; in the system's own place for temporary files if None.
+
+    Raises:
+        DiskFullError: There was no room for what it spilled.
+        MemoryLimitError: Work needs more memory than DuckDB may take.
+    """
+    folder = limits.spill_folder(beside)
+    with (
+        tempfile.TemporaryDirectory(prefix=limits.spill_prefix(), dir=folder) as spill,
+        limits.shortages_told(spill),
+        duckdb.connect() as scratch,
+    ):
+        limits.limit(scratch, Path(spill))
         scratch.execute("SET TimeZone = 'UTC'")
-        scratch.execute("SET memory_limit = ?", [settings.memory_limit()])
         scratch.execute(MACROS)
         yield scratch
 

@@ -1,6 +1,10 @@
 """What the assets of all groups share."""
 
-from typing import Any, Final
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
 
 from dagster import (
     AssetCheckKey,
@@ -10,11 +14,13 @@ from dagster import (
     Backoff,
     Config,
     DynamicPartitionsDefinition,
+    Failure,
     Jitter,
     RetryPolicy,
 )
 
 from egregora_dag.database.contracts import Contract
+from egregora_dag.exceptions import EgregoraError
 from egregora_dag.io_manager import table_schema
 from egregora_dag.llm.settings import LlmSettings
 
@@ -36,6 +42,45 @@ WHEN_CHANGED: Final = (
     & ~AutomationCondition.any_deps_in_progress()
     & ~AutomationCondition.in_progress()
 )
+
+
+_Asset = TypeVar("_Asset", bound=Callable[..., Any])
+
+
+def fails_for_good(function: _Asset) -> _Asset:
+    """What an asset refuses, such as a setting or a file, makes its step fail at once.
+
+    Dagster would try again as the retry policy says, which mends only what passes by itself.
+
+    Args:
+        function: The asset's function; it may yield its outputs.
+
+    Returns:
+        The function, whose errors Dagster does not try again unless they may pass.
+    """
+
+    @functools.wraps(function)
+    def returning(*args: Any, **kwargs: Any) -> Any:
+        with _refusals():
+            return function(*args, **kwargs)
+
+    @functools.wraps(function)
+    def yielding(*args: Any, **kwargs: Any) -> Any:
+        with _refusals():
+            yield from function(*args, **kwargs)
+
+    chosen: Any = yielding if inspect.isgeneratorfunction(function) else returning
+    return chosen  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except EgregoraError as error:
+        if error.may_pass:
+            raise
+        raise Failure(str(error), allow_retries=False) from error
 
 
 class LlmConfig(LlmSettings, Config):

@@ -11,7 +11,7 @@ from dagster import AssetExecutionContext, AssetSpec, Config, Output, asset
 from pydantic import ConfigDict, Field
 
 from egregora_dag import settings
-from egregora_dag.assets.common import LlmConfig, partitioned
+from egregora_dag.assets.common import LlmConfig, fails_for_good, partitioned
 from egregora_dag.database import threads as chats
 from egregora_dag.database.schemas import DOCUMENTS
 from egregora_dag.database.threads import Thread
@@ -146,6 +146,7 @@ def remembered_model(remembered: Mapping[str, Any], *more: Mapping[str, Any]) ->
 
 
 @asset(group_name="content", deps=["messages", "windows", "threads"], **partitioned(DOCUMENTS))
+@fails_for_good
 def documents(
     context: AssetExecutionContext, config: WriterSettings, warehouse: Warehouse, inbox: Inbox
 ) -> Output[pa.Table]:

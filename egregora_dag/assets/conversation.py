@@ -9,7 +9,7 @@ import pyarrow as pa
 from dagster import AssetExecutionContext, AutomationCondition, Config, asset
 from pydantic import Field
 
-from egregora_dag.assets.common import partitioned
+from egregora_dag.assets.common import fails_for_good, partitioned
 from egregora_dag.database import replies
 from egregora_dag.database.schemas import ALIGNMENTS, MESSAGES, REPLY_LINKS, STEP_UNITS, WINDOWS
 from egregora_dag.resources import Warehouse
@@ -47,6 +47,7 @@ class WindowSettings(Config):
 
 
 @asset(group_name="conversation", **partitioned(WINDOWS))
+@fails_for_good
 def windows(
     context: AssetExecutionContext,
     config: WindowSettings,
@@ -71,6 +72,7 @@ def windows(
     automation_condition=AutomationCondition.eager(),
     **partitioned(REPLY_LINKS),
 )
+@fails_for_good
 def reply_links(
     context: AssetExecutionContext, warehouse: Warehouse, messages: ir.Table
 ) -> ir.Table:

@@ -34,7 +34,7 @@ from egregora_dag.adapters import (
     import_id_of,
     scratch_database,
 )
-from egregora_dag.assets.common import RETRY, THREADS, table_options
+from egregora_dag.assets.common import RETRY, THREADS, fails_for_good, table_options
 from egregora_dag.database import pseudonyms
 from egregora_dag.database import threads as chats
 from egregora_dag.database.identifiers import is_keyed
@@ -93,6 +93,7 @@ class ImportSettings(Config):
     backfill_policy=BackfillPolicy.single_run(),
     retry_policy=RETRY,
 )
+@fails_for_good
 def read_exports(
     context: AssetExecutionContext,
     config: ImportSettings,
@@ -108,7 +109,7 @@ def read_exports(
         known = {key: chats.get_thread(connection, key) for key in context.partition_keys}
         kept = pseudonyms.all_pseudonyms(connection)
     people = _People(secret, kept)
-    with scratch_database() as scratch:
+    with scratch_database(warehouse.path) as scratch:
         importer = Importer(scratch)
         read: list[_Read] = []
         for number, thread in enumerate(known.values()):

@@ -12,7 +12,7 @@ from dagster import AssetExecutionContext, AutomationCondition, Config, Output, 
 from pydantic import ConfigDict, Field
 
 from egregora_dag import ranking, settings
-from egregora_dag.assets.common import RETRY, LlmConfig, table_options
+from egregora_dag.assets.common import RETRY, LlmConfig, fails_for_good, table_options
 from egregora_dag.ballots import HUMAN, published_posts, standings_of
 from egregora_dag.database.elo import K_FACTOR
 from egregora_dag.database.rerating import Weighing, stored_weighing
@@ -105,6 +105,7 @@ def _weighing(
     retry_policy=RETRY,
     **table_options(COMPARISONS),
 )
+@fails_for_good
 def comparisons(
     context: AssetExecutionContext, config: JudgeSettings, warehouse: Warehouse
 ) -> Output[pa.Table]:
@@ -163,6 +164,7 @@ def elo_ratings(comparisons: ir.Table) -> ir.Table:
     retry_policy=RETRY,
     **table_options(BRADLEY_TERRY),
 )
+@fails_for_good
 def bradley_terry(config: RatingSettings, warehouse: Warehouse, comparisons: ir.Table) -> pa.Table:
     """How good each post is by all comparisons at once, whatever their order, and how sure that is.
 

@@ -3,7 +3,7 @@
 from dagster import AssetExecutionContext, Config, MaterializeResult, asset
 from pydantic import Field
 
-from egregora_dag.assets.common import WHEN_CHANGED
+from egregora_dag.assets.common import RETRY, WHEN_CHANGED, fails_for_good
 from egregora_dag.resources import SiteFolder, Warehouse
 from egregora_dag.site import Options, export
 
@@ -23,7 +23,9 @@ class SiteSettings(Config):
     deps=["threads", "documents", "bradley_terry"],
     kinds={"html", "markdown"},
     automation_condition=WHEN_CHANGED,
+    retry_policy=RETRY,
 )
+@fails_for_good
 def site(
     context: AssetExecutionContext,
     config: SiteSettings,

@@ -85,6 +85,14 @@ def main(arguments: list[str] | None = None) -> None:
     except EgregoraError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(EXIT_FAILED)
+    except Exception as error:
+        # Where the disk is full, Dagster's storage may be what says so, in its own words.
+        from egregora_dag.database.limits import shortage  # noqa: PLC0415
+
+        if not (told := shortage(error, "The home")):
+            raise
+        click.echo(f"Error: {told}", err=True)
+        sys.exit(EXIT_FAILED)
 
 
 def existing_database(home: Home) -> Path:

@@ -52,7 +52,7 @@ def export(
     if url and not url.startswith(("http://", "https://")):
         raise click.BadParameter("It begins with http:// or https://.", param_hint="--url")
     warehouse = Warehouse(database=str(existing_database(home)))
-    warehouse.setup_for_execution(None)
+    warehouse.prepare()
     options = Options(site=not markdown_only, journal=journal, title=title, url=url)
     with progress_shown() as progress:
         exported = export_documents(warehouse, folder, options, partial(progress, "export"))

@@ -34,7 +34,7 @@ def runs(run_id: str | None, home: Home, limit: int) -> None:
     Runs whose process is gone are reported as failed first.
     """
     warehouse = Warehouse(database=str(existing_database(home)))
-    warehouse.setup_for_execution(None)
+    warehouse.prepare()
     with dagster_instance(home) as instance:
         dagster_runs.reap(instance)
         mirror.pull(warehouse, instance)

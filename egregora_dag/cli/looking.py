@@ -15,7 +15,7 @@ from rich.text import Text
 
 from egregora_dag.cli import existing_database, home_option
 from egregora_dag.cli.printing import print_table
-from egregora_dag.database import connections
+from egregora_dag.database import connections, limits
 from egregora_dag.exceptions import EgregoraError
 from egregora_dag.settings import Home
 
@@ -39,7 +39,8 @@ def sql(query: str, home: Home, format_: str) -> None:
         try:
             result = connection.execute(query)
         except duckdb.Error as error:
-            raise EgregoraError(str(error)) from error
+            told = limits.shortage(error, home.database) or EgregoraError(str(error))
+            raise told from error
         if result is None:
             raise EgregoraError("The query is empty. Write one, such as SELECT * FROM top_posts.")
         names = [column[0] for column in result.description or []]

@@ -181,5 +181,5 @@ def rerate(home: Home, k_factor: float, weights: object) -> None:
 
 def _warehouse(database: Path) -> Warehouse:
     warehouse = Warehouse(database=str(database))
-    warehouse.setup_for_execution(None)
+    warehouse.prepare()
     return warehouse

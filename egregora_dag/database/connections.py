@@ -8,6 +8,7 @@ closes it when the last cursor is given back; whoever finds the file locked by a
 import logging
 import random
 import re
+import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from egregora_dag import settings
+from egregora_dag.database import limits
 from egregora_dag.database.exceptions import DatabaseLockedError, DatabaseOpenError
 
 # What dagster-duckdb's stock resource passes, so that both can open one file in one process.
@@ -69,6 +71,7 @@ def open_waiting(
     Raises:
         DatabaseLockedError: The file was still held when the time was over.
         DatabaseOpenError: It is not a database, or may not be read.
+        DiskFullError: There is no room for it.
     """
     limit = settings.lock_timeout() if timeout is None else timeout
     deadline = time.monotonic() + limit
@@ -82,6 +85,8 @@ def open_waiting(
         except duckdb.Error as error:
             locked = _LOCKED.search(str(error))
             if locked is None:
+                if told := limits.shortage(error, path):
+                    raise told from error
                 raise DatabaseOpenError(path, str(error)) from error
             if time.monotonic() + pause > deadline:
                 raise DatabaseLockedError(path, locked["holder"], limit) from error
@@ -89,7 +94,7 @@ def open_waiting(
             break
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not cryptography
         pause = min(pause * 1.5, 0.5)
-    _configure(connection, config)
+    _configure(connection, config, path)
     return connection
 
 
@@ -100,10 +105,15 @@ def open_memory() -> DuckDBPyConnection:
     return connection
 
 
-def _configure(connection: DuckDBPyConnection, config: Mapping[str, Any]) -> None:
+def _configure(
+    connection: DuckDBPyConnection, config: Mapping[str, Any], path: Path | None = None
+) -> None:
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     if "memory_limit" not in config:
-        connection.execute("SET GLOBAL memory_limit = ?", [settings.memory_limit()])
+        spill = None
+        if path is not None and "temp_directory" not in config:
+            spill = limits.spill_folder(path) / f"{limits.spill_prefix()}{secrets.token_hex(4)}"
+        limits.limit(connection, spill)
 
 
 def turn_to_write(path: Path) -> threading.RLock:
@@ -127,6 +137,8 @@ def connect(
 
     Raises:
         DatabaseLockedError: Another process held the file for the whole time.
+        DiskFullError: There was no room on the disk, also within the block.
+        MemoryLimitError: Work within the block needs more memory than DuckDB may take.
     """
     database = _database(path)
     with database.opening:
@@ -135,7 +147,8 @@ def connect(
         database.users += 1
         cursor = database.instance.cursor()
     try:
-        yield cursor
+        with limits.shortages_told(path):
+            yield cursor
     finally:
         cursor.close()
         with database.opening:

@@ -28,7 +28,7 @@ from ibis.backends.duckdb import Backend
 from ibis.common.exceptions import TableNotFound
 
 from egregora_dag import settings
-from egregora_dag.database import connections
+from egregora_dag.database import connections, limits
 from egregora_dag.database.backends import ThreadedBackend
 from egregora_dag.database.contracts import Contract, differences
 from egregora_dag.database.exceptions import (
@@ -151,11 +151,18 @@ class DuckDBStorageManager(SequenceOperations):
         self.close()
 
     def close(self) -> None:
-        """Checkpoint, then let go of the database; closing again does nothing."""
+        """Checkpoint, then let go of the database; closing again does nothing.
+
+        Raises:
+            DiskFullError: There is no room for the checkpoint; what was committed is kept, in the
+                write-ahead log beside the file.
+        """
         if not self.backend.threads.closed:
-            self.checkpoint()
-            self.backend.threads.close()
-            self._resources.close()
+            try:
+                self.checkpoint()
+            finally:
+                self.backend.threads.close()
+                self._resources.close()
 
     @property
     def name(self) -> str:
@@ -188,9 +195,10 @@ class DuckDBStorageManager(SequenceOperations):
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
-        """DuckDB's fatal errors, with the file's name."""
+        """DuckDB's fatal errors, and what ran short, with the file's name."""
         try:
-            yield
+            with limits.shortages_told(self.name):
+                yield
         except _FATAL as error:
             raise DatabaseOpenError(self.name, f"DuckDB gave up on it: {error}") from error
 

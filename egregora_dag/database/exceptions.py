@@ -148,6 +148,8 @@ class DatabaseLockedError(DatabaseError):
         holder: The program and process id that hold it, as DuckDB reports them.
     """
 
+    may_pass = True
+
     def __init__(self, path: Path, holder: str, seconds: float) -> None:
         super().__init__(
             f"{path} is in use by {holder} and was not free within {seconds:g} seconds. "
@@ -155,6 +157,36 @@ class DatabaseLockedError(DatabaseError):
         )
         self.path = path
         self.holder = holder
+
+
+class DiskFullError(DatabaseError):
+    """There was no room on the disk; what was stored before is kept.
+
+    Attributes:
+        path: The file that could not grow, or the folder that it is in.
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(
+            f"{path}: {reason}. What was stored before is kept. Make room on that disk and try "
+            "again; EGREGORA_TEMP_DIRECTORY names another for temporary files."
+        )
+        self.path = path
+
+
+class MemoryLimitError(DatabaseError):
+    """DuckDB needed more memory than it may take; what was being written is not stored.
+
+    Attributes:
+        limit: The limit.
+    """
+
+    def __init__(self, path: Path | str, limit: str) -> None:
+        super().__init__(
+            f"{path}: the memory limit of {limit} was not enough; what it was needed for stored "
+            "nothing. Raise EGREGORA_MEMORY_LIMIT, such as to 2GB, and try again."
+        )
+        self.limit = limit
 
 
 class DatabaseVersionError(DatabaseError):
@@ -204,6 +236,9 @@ class ContractViolationError(DatabaseObjectError):
         rows: How many rows break it, where that is known.
         keys: Keys of up to five of them.
     """
+
+    # Another run may have been faster, whose rows are there by now.
+    may_pass = True
 
     def __init__(
         self, name: str, rule: str, *, rows: int | None = None, keys: Sequence[str] = ()

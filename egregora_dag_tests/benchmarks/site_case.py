@@ -36,7 +36,7 @@ def made(database: Path) -> Warehouse:
     """A warehouse with posts of six quotes each."""
     warehouse = Warehouse(database=str(database))
     if not database.exists():
-        warehouse.setup_for_execution(None)
+        warehouse.prepare()
         with warehouse.transaction() as connection:
             save_thread(connection, Thread("load", "Load", "test", "UTC"))
         posts = [_post(number) for number in range(POSTS)]

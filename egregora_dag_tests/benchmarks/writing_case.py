@@ -28,7 +28,7 @@ def main(export: str) -> None:
     """Fill a warehouse with a chat, cut it into windows of 100, and time the writing."""
     with TemporaryDirectory() as folder:
         warehouse = Warehouse(database=str(Path(folder, "pipeline.duckdb")))
-        warehouse.setup_for_execution(None)
+        warehouse.prepare()
         with warehouse.transaction() as connection:
             save_thread(connection, THREAD)
         rows = pa.Table.from_batches(read_export(export, thread=THREAD.thread_id))

@@ -74,7 +74,7 @@ def hostile_home(home: Home) -> Home:
     """A home with a chat that attacks its readers, and documents that do so directly."""
     home.create()
     warehouse = Warehouse(database=str(home.database))
-    warehouse.setup_for_execution(None)
+    warehouse.prepare()
     for key, title in (("x", f"A/B ../c 🌻 {SCRIPT} {TEMPLATES}"), ("second", "Second")):
         thread = replace(add_thread(warehouse, key), title=title)
         said = [

@@ -25,6 +25,8 @@ from egregora_dag.adapters.tables.text import (
     sample,
     stream,
 )
+from egregora_dag.database.limits import shortage
+from egregora_dag.exceptions import EgregoraError
 
 _COMPRESSED: Final = (".gz", ".zst")
 _ARROW: Final = (".arrow", ".arrows", ".feather", ".ipc")
@@ -129,8 +131,10 @@ def table_file(file: ExportFile) -> TableFile | None:
     return _Ndjson(file) if is_lines or ending in {".ndjson", ".jsonl"} else None
 
 
-def failure(file: ExportFile, error: Exception) -> ExportError:
+def failure(file: ExportFile, error: Exception) -> EgregoraError:
     """What went wrong, without the words of the file that DuckDB's messages quote."""
+    if told := shortage(error, file.path):
+        return told
     text = str(error)
     reason = type(error).__name__
     for pattern, words in _REASONS:
