@@ -67,8 +67,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 def check_messages(warehouse: Warehouse) -> None:
-    found = [finding for _, findings in run_checks(warehouse, MESSAGES) for finding in findings]
-    assert found == []
+    assert not any(run_checks(warehouse, MESSAGES).values())
 
 
 def test_a_full_disk_is_named_and_loses_nothing(disk: Disk, migrated: Path) -> None:
