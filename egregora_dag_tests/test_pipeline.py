@@ -1,6 +1,7 @@
 """The whole main job on real input: what comes in, what stays, what a second run does."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,18 @@ def export(folder: Path, text: str, name: str = "WhatsApp Chat with Boat.txt") -
     return path
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home without a chat whose views are made; to be copied."""
+    home = Home.resolve(tmp_path_factory.mktemp("prepared"))
+    with Pipeline.open(home) as opened:
+        assert opened.rank().succeeded
+    return home.root
+
+
 @pytest.fixture
-def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
+def pipeline(prepared: Path, tmp_path: Path) -> Iterator[Pipeline]:
+    shutil.copytree(prepared, tmp_path / "home")
     with Pipeline.open(Home.resolve(tmp_path / "home")) as opened:
         yield opened
 
