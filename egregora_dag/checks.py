@@ -249,6 +249,26 @@ def run_checks(warehouse: Warehouse, contract: Contract) -> dict[str, list[Findi
         }
 
 
+def broken_contracts(warehouse: Warehouse) -> Iterator[str]:
+    """Where the tables of a warehouse break their contracts, none left out.
+
+    Args:
+        warehouse: The warehouse.
+
+    Yields:
+        A table, and what is wrong with it; without what its rows hold.
+    """
+    for contract in CONTRACTS.values():
+        found = run_checks(warehouse, contract).values()
+        problems = dict.fromkeys(
+            f"{finding.problem} in {finding.rows} rows" if finding.rows else finding.problem
+            for findings in found
+            for finding in findings
+            if finding.severe
+        )
+        yield from (f"{contract.name}: {problem}" for problem in problems)
+
+
 def _asset_checks(contract: Contract) -> AssetChecksDefinition:
     specs = [
         AssetCheckSpec(

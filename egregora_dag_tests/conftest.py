@@ -20,6 +20,7 @@ from egregora_dag.database.migrations import ensure_schema, run_migrations
 from egregora_dag.database.schemas import MESSAGES
 from egregora_dag.database.tables import memory_table
 from egregora_dag.database.threads import Thread, save_thread
+from egregora_dag.database.utils import quote_identifier
 from egregora_dag.definitions import definitions_of
 from egregora_dag.resources import Warehouse
 from egregora_dag.settings import Home
@@ -96,6 +97,28 @@ def query(path: Path, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
     """All rows of a query."""
     with connections.connect(path) as connection:
         return connection.execute(sql, parameters).fetchall()
+
+
+_CATALOG = (
+    "SELECT schema_name, table_name, sql FROM duckdb_tables() ORDER BY ALL",
+    "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY ALL",
+    "SELECT sequence_name, last_value FROM duckdb_sequences() ORDER BY ALL",
+    "SELECT table_name, constraint_text FROM duckdb_constraints() ORDER BY ALL",
+)
+
+
+def content(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """What a database is, and a digest of the rows of each table and view."""
+    with duckdb.connect(path, read_only=True) as connection:
+        found = {sql: connection.execute(sql).fetchall() for sql in _CATALOG}
+        names = connection.execute(
+            "SELECT table_schema, table_name FROM information_schema.tables"
+        ).fetchall()
+        for schema, name in names:
+            table = f"{quote_identifier(schema)}.{quote_identifier(name)}"
+            rows = connection.execute(f"SELECT count(*), sum(hash(t)) FROM {table} t")
+            found[name] = rows.fetchall()
+    return found
 
 
 def execute(path: Path, *statements: str) -> None:

@@ -28,6 +28,9 @@ _COMMANDS: Final = {
     "pseudonyms": "privacy",
     "export": "exporting",
     "migrate": "migrating",
+    "doctor": "doctor",
+    "backup": "keeping",
+    "restore": "keeping",
 }
 
 EXIT_FAILED: Final = 1

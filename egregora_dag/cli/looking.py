@@ -13,13 +13,17 @@ import duckdb
 from duckdb import DuckDBPyConnection
 from rich.text import Text
 
+from egregora_dag import settings
 from egregora_dag.cli import existing_database, home_option
 from egregora_dag.cli.printing import print_table
-from egregora_dag.database import connections, limits
+from egregora_dag.database import connections, copies, limits
+from egregora_dag.database.exceptions import DatabaseLockedError
 from egregora_dag.exceptions import EgregoraError
 from egregora_dag.settings import Home
 
 _BATCH = 10_000
+# Seconds for which the pipeline's own reads and writes are waited for, where there is a copy.
+_PATIENCE = 2.0
 
 
 @click.command()
@@ -59,13 +63,30 @@ def sql(query: str, home: Home, format_: str) -> None:
 
 @contextmanager
 def _reading(home: Home) -> Iterator[DuckDBPyConnection]:
-    """A read-only connection that can touch no other file either."""
-    connection = connections.open_waiting(existing_database(home), read_only=True)
+    """A read-only connection that can touch no other file either; to the copy, if need be."""
+    connection = _opened(home)
     try:
         connection.execute("SET enable_external_access = false")
         yield connection
     finally:
         connection.close()
+
+
+def _opened(home: Home) -> DuckDBPyConnection:
+    """The database; where somebody keeps it locked, its published copy."""
+    database = existing_database(home)
+    if (made := copies.published_at(home)) is None:
+        return connections.open_waiting(database, read_only=True)
+    try:
+        patience = min(_PATIENCE, settings.lock_timeout())
+        return connections.open_waiting(database, read_only=True, timeout=patience)
+    except DatabaseLockedError as error:
+        click.echo(
+            f"{database} is in use by {error.holder}. This is the copy of "
+            f"{made:%Y-%m-%d %H:%M:%S} UTC.",
+            err=True,
+        )
+    return connections.open_waiting(home.published, read_only=True)
 
 
 def _rows(result: DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
@@ -86,21 +107,22 @@ def status(home: Home) -> None:
     applying = {c.name: [check for check in CHECKS if check.applies(c)] for c in CHECKED}
     rows = []
     with _reading(home) as connection, dagster_instance(home) as instance:
+        [[path]] = connection.execute(_PATH).fetchall()
         for name, kind in connection.execute(_RELATIONS).fetchall():
             count = connection.execute(f'SELECT count(*) FROM "{name}"').fetchone() or (0,)  # noqa: S608 - a name of the catalog
             event = instance.get_latest_materialization_event(AssetKey(name))
             when = _time(event.timestamp) if event else "never" if name in applying else ""
             label = name if kind == "BASE TABLE" else f"{name} (view)"
             rows.append((label, count[0], when, _checks(instance, name, applying)))
-    print_table(
-        ("table", "rows", "materialized", "checks"), rows, title=str(home.database), counts=True
-    )
+    print_table(("table", "rows", "materialized", "checks"), rows, title=path, counts=True)
 
 
 _RELATIONS = """
 SELECT table_name, table_type FROM information_schema.tables
 WHERE table_schema = 'main' ORDER BY table_type, table_name
 """
+
+_PATH = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
 
 
 def _checks(instance: Any, name: str, applying: dict[str, Any]) -> Text:

@@ -172,10 +172,24 @@ def write_compacted(connection: DuckDBPyConnection, target: Path) -> None:
         connection: A connection outside of a transaction.
         target: The new file.
     """
+    _write_all(connection, target, "")
+
+
+def write_schema(connection: DuckDBPyConnection, target: Path) -> None:
+    """Write what a connection's database is, without its rows, to a new file.
+
+    Args:
+        connection: A connection outside of a transaction.
+        target: The new file, with tables, views, constraints, and where sequences stand.
+    """
+    _write_all(connection, target, "(SCHEMA)")
+
+
+def _write_all(connection: DuckDBPyConnection, target: Path, option: str) -> None:
     [own] = connection.execute("SELECT current_database()").fetchone() or ("",)
     with attached(connection, target) as name:
         target.chmod(0o600)
-        connection.execute(f"COPY FROM DATABASE {quote_identifier(own)} TO {name}")
+        connection.execute(f"COPY FROM DATABASE {quote_identifier(own)} TO {name} {option}")
 
 
 def sync_folder(folder: Path) -> None:

@@ -193,6 +193,16 @@ def reap(instance: DagsterInstance) -> list[str]:
     return gone
 
 
+def report_all_gone(instance: DagsterInstance) -> None:
+    """Report every run that is said to be in progress as failed, as in a restored storage.
+
+    Args:
+        instance: The instance.
+    """
+    for run in instance.get_runs(RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES)):
+        report_status(instance, run, "failed", GONE)
+
+
 def _process_of(instance: DagsterInstance, run: DagsterRun) -> str | None:
     """The process of this machine that works on a run, if that is known."""
     if PROCESS_TAG in run.tags:
