@@ -66,10 +66,12 @@ def examine(home: Home) -> Iterator[Line]:
         yield Line("fix", "home", f"{home.root} is missing. `egregora-dag run FILE` makes it.")
         return
     yield Line("ok", "home", str(home.root))
-    yield from (
-        look(home) for look in (_permissions, _configuration, _key, _space, _temporary_files)
-    )
-    yield from _database(home)
+    yield from (look(home) for look in (_permissions, _configuration, _key, _space))
+    temporary = _temporary_files(home)
+    yield temporary
+    # Without a place for those, no database is opened.
+    if temporary.verdict == "ok":
+        yield from _database(home)
 
 
 def _permissions(home: Home) -> Line:
@@ -112,13 +114,13 @@ def _space(home: Home) -> Line:
 
 
 def _temporary_files(home: Home) -> Line:
-    folder = limits.spill_folder(home.database)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = limits.spill_folder(home.database)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x")
     except OSError as error:
-        told = f"{folder}: {error.strerror}. Make it writable, or set EGREGORA_TEMP_DIRECTORY."
+        place = error.filename or "their folder"
+        told = f"{place}: {error.strerror}. Make it writable, or set EGREGORA_TEMP_DIRECTORY."
         return Line("fix", "temporary files", told)
     return Line("ok", "temporary files", str(folder))
 
