@@ -17,6 +17,7 @@ MASK_PII_VARIABLE = "EGREGORA_MASK_PII"
 WRITER_VARIABLE = "EGREGORA_WRITER"
 JUDGE_VARIABLE = "EGREGORA_JUDGE"
 FETCH_LINKS_VARIABLE = "EGREGORA_FETCH_LINKS"
+ALLOWED_HOSTS_VARIABLE = "EGREGORA_ALLOWED_HOSTS"
 DEFAULT_HOME = ".egregora"
 DEFAULT_LOCK_TIMEOUT = 120.0
 DEFAULT_MEMORY_LIMIT = "800MB"
@@ -103,6 +104,7 @@ class Home:
         self.dagster.mkdir(mode=0o700, exist_ok=True)
         config = self.dagster / "dagster.yaml"
         if not config.exists():
+            config.touch(mode=0o600)
             config.write_text(files("egregora_dag").joinpath("dagster.yaml").read_text("utf-8"))
         try:
             descriptor = os.open(self.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -2,8 +2,8 @@
 
 What a chat says is data there: titles are escaped, Markdown is rendered without HTML, images and
 scripts of its own, and the page may load nothing from anywhere. The address holds a random token,
-which is asked for with each request, and the name of another host is refused, so that no other
-page and no other user of the computer can read posts or vote.
+which is asked for with each request, and what other sites and names ask for is refused, so that no
+other page and no other user of the computer can read posts or vote.
 """
 
 import asyncio
@@ -21,7 +21,6 @@ from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -29,6 +28,7 @@ from starlette.routing import Route
 from egregora_dag.ballots import Ballot
 from egregora_dag.database.elo import Winner
 from egregora_dag.database.elo_record import ComparisonRecord
+from egregora_dag.guarding import Guard
 
 _HOST: Final = "127.0.0.1"
 _VERDICTS: Final[dict[str, Winner]] = {"a": "a", "b": "b", "tie": "tie"}
@@ -57,7 +57,7 @@ class VotingPage:
                 Route(self.path, self.show, methods=["GET"]),
                 Route(self.path, self.vote, methods=["POST"]),
             ],
-            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[_HOST, "localhost"])],
+            middleware=[Middleware(Guard)],
         )
 
     async def show(self, _request: Request) -> Response:

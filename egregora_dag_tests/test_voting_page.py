@@ -29,13 +29,18 @@ class Page:
     path: str
 
     def ask(
-        self, method: str = "GET", path: str | None = None, host: str | None = None, **form: str
+        self,
+        method: str = "GET",
+        path: str | None = None,
+        host: str | None = None,
+        origin: str | None = None,
+        **form: str,
     ) -> tuple[int, dict[str, str], str]:
         """Status, headers and text of an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        headers = {"Host": host or f"127.0.0.1:{self.port}"}
+        sent = {"Host": host or f"127.0.0.1:{self.port}"} | ({"Origin": origin} if origin else {})
         body = urlencode(form) if form else None
-        connection.request(method, path or self.path, body, headers)
+        connection.request(method, path or self.path, body, sent)
         answer = connection.getresponse()
         text = answer.read().decode()
         connection.close()
@@ -112,8 +117,9 @@ def test_skipping_brings_another_pair_and_stores_nothing(page: Page) -> None:
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
-        ({"host": "evil.example"}, 400),
-        ({"host": "evil.example", "method": "POST"}, 400),
+        ({"host": "evil.example"}, 403),
+        ({"host": "evil.example", "method": "POST"}, 403),
+        ({"origin": "http://evil.example", "method": "POST", "verdict": "a"}, 403),
         ({"path": "/"}, 404),
         ({"path": "/guess", "method": "POST"}, 404),
         ({"path": "/docs"}, 404),

@@ -1,7 +1,6 @@
 """The command line; one module a group of commands, loaded when it is called."""
 
 import importlib
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 import click
 
 from egregora_dag.exceptions import EgregoraError
+from egregora_dag.permissions import for_owner_alone
 from egregora_dag.settings import DEFAULT_HOME, HOME_VARIABLE, Home
 
 # Command → the module that defines it under the same name.
@@ -79,8 +79,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; an error that the user can act on is told in one line."""
-    # Chats are private: what is made is readable by its owner alone.
-    os.umask(0o077)
+    for_owner_alone()
     # Dagster says so of features that it and this project keep; its users cannot act on it.
     warnings.filterwarnings("ignore", message=r".*is currently in (beta|preview)")
     try:

@@ -3,7 +3,9 @@
 import signal
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 from rich.text import Text
@@ -12,6 +14,7 @@ from egregora_dag.cli import existing_database, home_option
 from egregora_dag.cli.printing import console, printable
 from egregora_dag.cli.running import progress_shown
 from egregora_dag.exceptions import EgregoraError
+from egregora_dag.guarding import STATUS, refusal
 from egregora_dag.resources import Warehouse
 from egregora_dag.settings import Home
 from egregora_dag.site import Exported, Options
@@ -77,6 +80,14 @@ def _tell(folder: Path, exported: Exported, options: Options) -> None:
 
 class _Handler(SimpleHTTPRequestHandler):
     """Serves files, and tells nobody which: their names are titles."""
+
+    def send_head(self) -> BytesIO | BinaryIO | None:
+        """The file that is asked for, unless another site or name asks."""
+        reason = refusal({name.lower(): value for name, value in self.headers.items()})
+        if reason is not None:
+            self.send_error(STATUS, reason)
+            return None
+        return super().send_head()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
         """Nothing is logged."""

@@ -10,14 +10,22 @@ import click
 from egregora_dag.cli import home_option
 from egregora_dag.exceptions import EgregoraError
 from egregora_dag.instance import dagster_instance, environment_of
-from egregora_dag.settings import Home
+from egregora_dag.settings import ALLOWED_HOSTS_VARIABLE, Home
 
 
 @click.command()
 @home_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--allow-host",
+    "hosts",
+    envvar=ALLOWED_HOSTS_VARIABLE,
+    multiple=True,
+    metavar="NAME",
+    help="A name besides localhost that browsers may ask it under; may be repeated.",
+)
 @click.option("--port", type=int, default=3000, show_default=True, help="Port to listen on.")
-def dev(home: Home, host: str, port: int) -> None:
+def dev(home: Home, host: str, hosts: tuple[str, ...], port: int) -> None:
     """Serve the Dagster UI and run schedules and sensors, until interrupted."""
     if importlib.util.find_spec("dagster_webserver") is None:
         raise EgregoraError(
@@ -27,10 +35,11 @@ def dev(home: Home, host: str, port: int) -> None:
     with dagster_instance(home):
         pass
     click.echo(f"http://{host}:{port} — drop exports into {home.inbox}", err=True)
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "egregora_dag.definitions"]
+    # Dagster's own `dagster dev`, with its webserver behind a guard.
+    command = [sys.executable, "-m", "egregora_dag.ui", "dev", "-m", "egregora_dag.definitions"]
     finished = subprocess.run(  # noqa: S603 - this very program's own command
         [*command, "--host", host, "--port", str(port)],
-        env=os.environ | environment_of(home),
+        env=os.environ | environment_of(home) | {ALLOWED_HOSTS_VARIABLE: " ".join(hosts)},
         check=False,
     )
     sys.exit(finished.returncode)

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from duckdb import DuckDBPyConnection
 from egregora_dag import settings
 from egregora_dag.database import limits
 from egregora_dag.database.exceptions import DatabaseLockedError, DatabaseOpenError
+from egregora_dag.permissions import withheld, withheld_of
 
 # What dagster-duckdb's stock resource passes, so that both can open one file in one process.
 CONFIG: Mapping[str, Any] = {"custom_user_agent": "dagster"}
@@ -39,6 +40,7 @@ class _Database:
     writing: threading.RLock = field(default_factory=threading.RLock)
     users: int = 0
     instance: DuckDBPyConnection | None = None
+    opened: ExitStack = field(default_factory=ExitStack)
 
 
 _databases: dict[Path, _Database] = {}
@@ -143,7 +145,11 @@ def connect(
     database = _database(path)
     with database.opening:
         if database.instance is None:
-            database.instance = open_waiting(path, config=config, timeout=timeout)
+            with ExitStack() as opened:
+                # What DuckDB makes beside the file is for those who may read the file.
+                opened.enter_context(withheld(withheld_of(path)))
+                database.instance = open_waiting(path, config=config, timeout=timeout)
+                database.opened = opened.pop_all()
         database.users += 1
         cursor = database.instance.cursor()
     try:
@@ -156,6 +162,7 @@ def connect(
             if database.users == 0 and database.instance is not None:
                 database.instance.close()
                 database.instance = None
+                database.opened.close()
 
 
 @contextmanager

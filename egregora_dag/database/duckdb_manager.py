@@ -86,7 +86,7 @@ class DuckDBStorageManager(SequenceOperations):
         if db_path is None:
             connection = self._resources.enter_context(connections.open_memory())
         else:
-            Path(db_path).parent.mkdir(parents=True, exist_ok=True)
+            Path(db_path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             connection = self._resources.enter_context(connections.connect(Path(db_path)))
         self._share(connection, checkpoint_dir)
 

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
+
+import psutil
 
 from egregora_dag.database import connections
 from egregora_dag.settings import Home
@@ -53,6 +56,36 @@ def script(name: str) -> str:
 def asset_keys(names: Sequence[str]) -> list[dict[str, list[str]]]:
     """Asset keys as GraphQL takes them."""
     return [{"path": [name]} for name in names]
+
+
+def listened_at(url: str) -> set[str]:
+    """Addresses of this computer at which the port of a URL is listened on."""
+    port = urlsplit(url).port
+    return {
+        connection.laddr.ip
+        for connection in psutil.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+        and connection.laddr
+        and connection.laddr.port == port
+    }
+
+
+def status_of(url: str, *, data: bytes | None = None, **headers: str) -> int:
+    """The status of an answer; `_` stands for `-` in the names of headers."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, sent), timeout=60) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def others_may_use(*folders: Path) -> list[tuple[str, str]]:
+    """Files and folders that somebody else than their owner has permissions on, and which."""
+    paths = [path for folder in folders for path in (folder, *folder.rglob("*"))]
+    return [
+        (f"{mode:o}", str(path)) for path in paths if (mode := path.lstat().st_mode & 0o777) & 0o077
+    ]
 
 
 def warnings_of_ours(output: str) -> list[str]:
@@ -141,7 +174,7 @@ class Deployment:
         try:
             running._start(
                 "webserver",
-                [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", port],
+                [sys.executable, "-m", "egregora_dag.ui", "-h", "127.0.0.1", "-p", port],
             )
             # Not both at once: each makes Dagster's storage where there is none.
             running.wait_for(running._loaded, "the code location")

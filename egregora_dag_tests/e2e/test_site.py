@@ -28,6 +28,7 @@ from egregora_dag.windowing import WindowConfig, windows_of
 from egregora_dag.writers import get_writer
 from egregora_dag_tests.conftest import add_thread, at, insert, message_rows, query
 from egregora_dag_tests.e2e.browser import CHROMIUM, Page, chromium
+from egregora_dag_tests.e2e.deployment import listened_at, others_may_use, status_of
 
 SCRIPT: Final = "<script>alert(1)</script>"
 HANDLER: Final = '"><img src=x onerror=alert(1)>'
@@ -182,6 +183,17 @@ def html_files(out: Path) -> list[Path]:
     files = sorted((out / "html").rglob("*.html"))
     assert len(files) > 20
     return files
+
+
+def test_the_site_is_served_to_this_computers_own_pages_alone(exported: tuple[Path, str]) -> None:
+    out, address = exported
+    assert listened_at(address) == {"127.0.0.1"}
+    assert others_may_use(out) == []
+    assert status_of(address) == 200
+    assert status_of(address, Host="localhost") == 200
+    assert status_of(f"{address}/feed.xml", Host="evil.example") == 403
+    assert status_of(address, Origin="http://evil.example") == 403
+    assert status_of(address, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors") == 403
 
 
 def test_pages_open_without_complaints_dialogs_or_requests_elsewhere(

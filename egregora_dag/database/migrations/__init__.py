@@ -168,6 +168,7 @@ def ensure_schema(db_path: Path, *, timeout: float | None = None) -> None:
         DatabaseVersionError: The file is older or newer than this code.
         DatabaseLockedError: Another process held the file.
     """
+    db_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with connections.connect(db_path, timeout=timeout) as connection:
         found = schema_version(connection)
     if found == 0:

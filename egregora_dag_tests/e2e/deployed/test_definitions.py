@@ -5,11 +5,22 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from websockets import Origin, Subprotocol
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from egregora_dag.windowing import WindowConfig
-from egregora_dag_tests.e2e.deployment import LOCATION, Deployment, asset_keys, warnings_of_ours
+from egregora_dag_tests.e2e.deployment import (
+    LOCATION,
+    Deployment,
+    asset_keys,
+    listened_at,
+    status_of,
+    warnings_of_ours,
+)
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +206,30 @@ def test_settings_are_optional_and_explained(
     assert fields.keys() >= names
     assert not any(field["isRequired"] for field in fields.values())
     assert all(field["description"] for field in fields.values())
+
+
+# A mutation that changes nothing; Dagster takes one by GET, too, and so from a picture's address.
+_ORDER = 'mutation { deletePipelineRun(runId: "none") { __typename } }'
+
+
+def test_the_ui_is_served_to_this_computers_own_pages_alone(deployment: Deployment) -> None:
+    assert listened_at(deployment.url) == {"127.0.0.1"}
+    for query in ("{ version }", _ORDER):
+        url = f"{deployment.url}/graphql?{urlencode({'query': query})}"
+        for data in (None, b""):
+            assert status_of(url, data=data) == 200
+            assert status_of(url, data=data, Host="localhost") == 200
+            assert status_of(url, data=data, Origin=deployment.url) == 200
+            assert status_of(url, data=data, Host="evil.example") == 403
+            assert status_of(url, data=data, Origin="http://evil.example") == 403
+            assert status_of(url, data=data, Sec_Fetch_Site="cross-site") == 403
+
+
+def test_a_socket_of_another_sites_page_is_refused(deployment: Deployment) -> None:
+    address = deployment.url.replace("http", "ws") + "/graphql"
+    protocol = [Subprotocol("graphql-ws")]
+    with connect(address, subprotocols=protocol, origin=Origin(deployment.url)) as socket:
+        socket.send('{"type": "connection_init"}')
+        assert "connection_ack" in socket.recv(timeout=60)
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(address, subprotocols=protocol, origin=Origin("http://evil.example"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from egregora_dag_tests.e2e.deployed.conftest import WHATSAPP
-from egregora_dag_tests.e2e.deployment import Deployment, environment
+from egregora_dag_tests.e2e.deployment import LOCATION, Deployment, environment, others_may_use
 
 SNAPSHOT = """
 SELECT window_id, thread_id, window_index, signature, config::VARCHAR FROM windows ORDER BY ALL
@@ -123,3 +123,36 @@ def test_config_that_the_launchpad_does_not_know_is_refused_before_a_run_begins(
     with pytest.raises(AssertionError, match="step_sise"):
         imported.launch("windows", thread=WHATSAPP, config=config)
     assert len(imported.runs()) == before
+
+
+HOSTILE = ("../../outside", 'it\'s "quoted"\n; DROP TABLE messages', "\u202e🙂" * 150)
+_ADD = """
+mutation Add($selector: RepositorySelector!, $key: String!) {
+  addDynamicPartition(
+    repositorySelector: $selector, partitionsDefName: "threads", partitionKey: $key
+  ) { __typename }
+}
+"""
+
+
+def test_a_partition_that_somebody_adds_by_hand_makes_no_chat(imported: Deployment) -> None:
+    imported.settle()
+    content = "SELECT count(*), sum(hash(messages)) FROM messages"
+    before = imported.rows("FROM threads"), imported.rows(content)
+    files = sorted(imported.home.root.parent.rglob("*out*side*"))
+    selector = {key: LOCATION[key] for key in ("repositoryName", "repositoryLocationName")}
+    for key in HOSTILE:
+        answer = imported.ask(_ADD, selector=selector, key=key)["addDynamicPartition"]
+        assert answer["__typename"] == "AddDynamicPartitionSuccess"
+    runs = [imported.launched("messages", "imports", thread=key) for key in HOSTILE]
+    for key, run_id in zip(HOSTILE, runs, strict=True):
+        run = imported.ended(run_id)
+        assert run["status"] == "FAILURE"
+        assert "There is no chat" in failures(run)["read_exports"], key
+    assert (imported.rows("FROM threads"), imported.rows(content)) == before
+    assert sorted(imported.home.root.parent.rglob("*out*side*")) == files
+
+
+def test_what_the_servers_and_runs_leave_is_for_their_owner_alone(imported: Deployment) -> None:
+    imported.settle()
+    assert [path for _, path in others_may_use(imported.home.root)] == []
