@@ -20,8 +20,12 @@ from egregora_dag.adapters import (
     threads_of,
 )
 from egregora_dag.database.threads import Thread, all_threads, save_thread
+from egregora_dag.exceptions import EgregoraError
 
 DEFAULT_TIMEZONE = "UTC"
+# Bytes that a file's name may have, and characters of its ending that are kept beyond them.
+_LONGEST_NAME = 255
+_LONGEST_ENDING = 20
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,10 @@ def placements(
 
     Raises:
         ExportError: The file cannot be read as a chat.
+        EgregoraError: The title is no Unicode text.
     """
+    if title and title != title.encode("utf-8", "replace").decode():
+        raise EgregoraError(f"{title!a} is no Unicode text. Give the chat another title.")
     file = ExportFile.open(path)
     adapter = adapter_for(file, reading.source if reading else None)
     titles = [title] if title else list(threads_of(adapter, file).values())
@@ -76,7 +83,8 @@ def put(inbox: Path, placement: Placement) -> Path:
     folder = inbox / placement.key
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = placement.file.sha256()
-    name = placement.file.path.name
+    # A name that begins with a dot is that of a file half copied.
+    name = placement.file.path.name.lstrip(".") or "export"
     size = placement.file.path.stat().st_size
     for path in sorted(folder.iterdir()):
         same = is_export(path) and path.stat().st_size == size
@@ -84,7 +92,9 @@ def put(inbox: Path, placement: Placement) -> Path:
             return path
     target = folder / name
     if target.exists():
-        target = folder / f"{Path(name).stem}-{digest[:8]}{Path(name).suffix}"
+        code = f"-{digest[:8]}{Path(name).suffix[:_LONGEST_ENDING]}"
+        stem = Path(name).stem.encode()[: _LONGEST_NAME - len(code.encode())]
+        target = folder / f"{stem.decode('utf-8', 'ignore')}{code}"
     # Made under a hidden name and renamed, so that nobody reads half of it.
     with TemporaryDirectory(dir=folder, prefix=".") as hidden:
         copy = Path(hidden, "copy")
@@ -97,6 +107,7 @@ def put(inbox: Path, placement: Placement) -> Path:
 def _linked(path: Path, link: Path) -> bool:
     """Whether a second name for a file of the inbox could be made: one content for many chats."""
     try:
+        path.chmod(0o600)
         link.hardlink_to(path)
     except OSError:
         return False

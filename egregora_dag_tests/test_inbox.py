@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from egregora_dag.adapters import ExportError, ExportFile, Reading
+from egregora_dag.adapters import ExportError, ExportFile, Reading, thread_key
 from egregora_dag.database.threads import Thread, all_threads, merge_threads, save_thread
 from egregora_dag.exceptions import EgregoraError
 from egregora_dag.inbox import (
@@ -312,3 +312,60 @@ def test_the_chats_of_one_file_share_one_copy_of_it(inbox: Path, outside: Path) 
     assert first.file.path.parent != second.file.path.parent
     assert first.file.path.samefile(second.file.path)
     assert not first.file.path.samefile(several(outside))
+
+
+# Titles and file names that a program could mistake for something else.
+HOSTILE = (
+    *("", " ", ".", "..", "../../outside", "/etc/passwd", "a\\b", "it's", '"quoted"', "new\nline"),
+    *("tab\t", "🙂", "\u202egnissecorp", "x" * 300, "🙂" * 300, "\U0001e900" * 300, "CON", "nul"),
+    *("-rf", "--home", "$(id)", "`id`", "%s{}", "a;b|c", "\0", "*", "[a]", "{a,b}", ".hidden"),
+)
+
+
+@pytest.mark.parametrize("title", [title for title in HOSTILE if title], ids=ascii)
+def test_any_title_makes_a_chat_with_a_folder_of_its_own(
+    inbox: Path, outside: Path, warehouse: Warehouse, title: str
+) -> None:
+    places = placements(export(outside), title=title)
+    copy = put(inbox, places[0])
+    assert copy.resolve().is_relative_to(inbox.resolve())
+    assert copy.parent.parent == inbox
+    assert len(copy.parent.name) <= 80
+    with warehouse.transaction() as connection:
+        [(key, thread)] = register(connection, places).items()
+    assert (thread.title, copy.parent.name) == (title, key)
+    assert thread_key(key) == key
+    assert [name for name, _ in Inbox(root=str(inbox)).files([key])] == [key]
+
+
+NAMES = [name for name in HOSTILE if name.strip(". ") and not {"/", "\0"} & {*name}]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_file_of_any_name_finds_its_place(inbox: Path, outside: Path, name: str) -> None:
+    name = name.encode()[:250].decode("utf-8", "ignore") + ".txt"
+    for folder in (outside, inbox):
+        for times in (1, 2):
+            path = export(folder, LINE * (times + len(folder.name)), name=name)
+            if folder == inbox:
+                [place] = sorted_in(inbox, path)
+            else:
+                [place] = placements(path)
+                put(inbox, place)
+    found = [path for _, path in Inbox(root=str(inbox)).files([place.key])]
+    assert len(found) == 4
+    assert all(path.parent.parent == inbox for path in found)
+    assert [path.name for path in inbox.iterdir()] == [place.key]
+
+
+def test_a_name_or_title_that_is_no_text_is_refused(inbox: Path, outside: Path) -> None:
+    path = export(outside)
+    with pytest.raises(EgregoraError, match=r"'\\udcff' is no Unicode text"):
+        placements(path, title="\udcff")
+    odd = inbox / os.fsdecode(b"odd \xff.txt")
+    path.rename(odd)
+    with pytest.raises(ExportError, match="Rename it") as caught:
+        sorted_in(inbox, odd)
+    assert str(caught.value).isascii()
+    seen = look(inbox, {})
+    assert json.loads(json.dumps(seen)) == seen

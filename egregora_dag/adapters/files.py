@@ -53,7 +53,8 @@ class ExportError(EgregoraError):
     """
 
     def __init__(self, path: Path, problem: str, remedy: str, *, place: str = "") -> None:
-        where = f"{path.name}, {place}" if place else path.name
+        name = path.name.encode("utf-8", "backslashreplace").decode()
+        where = f"{name}, {place}" if place else name
         super().__init__(f"{where}: {problem} {remedy}")
         self.path = path
         self.place = place
@@ -76,8 +77,11 @@ class ExportFile:
         """The file at `path`.
 
         Raises:
-            ExportError: It is missing, a folder, no regular file, empty, or may not be read.
+            ExportError: It is missing, a folder, no regular file, empty, may not be read, or has a
+                name that is no Unicode text.
         """
+        if str(path) != str(path).encode("utf-8", "replace").decode():
+            raise ExportError(path, "its name is no Unicode text.", "Rename it.")
         try:
             if path.is_dir():
                 raise ExportError(path, "is a folder.", "Name the export file itself, or zip it.")

@@ -25,6 +25,8 @@ from egregora_dag.database.identifiers import MACROS, SEPARATOR, make_id
 from egregora_dag.exceptions import EgregoraError
 
 _LONGEST_KEY = 80
+# Bytes; a file's name may have 255 of them.
+_LONGEST_NAME: Final = 240
 _NOT_IN_KEY = re.compile(r"[\W_]+")
 # Numbers of rejected lines that are told; all of them are counted.
 MOST_REJECTED: Final = 100
@@ -232,11 +234,17 @@ def thread_key(title: str) -> str:
         title: The chat's name.
 
     Returns:
-        At most 80 letters, digits and hyphens; a title without any gets a key made from its hash.
+        At most 80 letters, digits and hyphens, and no more than a folder's name may hold; a title
+        without any gets a key made from its hash.
     """
     plain = unicodedata.normalize("NFKC", title).lower()
-    key = _NOT_IN_KEY.sub("-", plain).strip("-")[:_LONGEST_KEY].strip("-")
+    key = _NOT_IN_KEY.sub("-", plain).strip("-")[:_LONGEST_KEY]
+    key = key.encode()[:_LONGEST_NAME].decode("utf-8", "ignore").strip("-")
     return key or f"chat-{make_id('thread', title).hex[:8]}"
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def threads_of(adapter: Adapter, file: ExportFile) -> dict[str, str]:
@@ -254,8 +262,10 @@ def threads_of(adapter: Adapter, file: ExportFile) -> dict[str, str]:
     """
     titles: dict[str, str] = {}
     taken: set[str] = set()
-    for name, title in adapter.threads(file).items():
-        code = make_id("chat", name).hex[:8]
+    for name, told in adapter.threads(file).items():
+        # JSON can hold halves of characters.
+        title = _whole(told)
+        code = make_id("chat", _whole(name)).hex[:8]
         titles[name] = (
             f"{title[: _LONGEST_KEY - 20]} {code}" if thread_key(title) in taken else title
         )
