@@ -39,6 +39,7 @@ from egregora_dag.database import dagster_runs, mirror
 from egregora_dag.database.identifiers import make_id
 from egregora_dag.database.schemas import IMPORTS
 from egregora_dag.database.threads import Thread, all_threads
+from egregora_dag.discretion import discreet
 from egregora_dag.resources import Inbox, Warehouse
 from egregora_dag.site.generator import is_installed
 from egregora_dag.task_queue import Request
@@ -136,6 +137,7 @@ def run_config_of(thread: Thread, *, rebuild: bool = False) -> RunConfig:
     default_status=DefaultSensorStatus.RUNNING,
     description="Imports exports that are put into the inbox, once per content.",
 )
+@discreet
 def inbox_sensor(
     context: SensorEvaluationContext, warehouse: Warehouse, inbox: Inbox
 ) -> SensorResult | SkipReason:
@@ -198,6 +200,7 @@ def _requests(warehouse: Warehouse, seen: Mapping[str, exports.Seen]) -> Iterato
     default_status=DefaultSensorStatus.RUNNING,
     description="Keeps the tables runs and tasks up to date with Dagster's storage.",
 )
+@discreet
 def mirror_runs(context: SensorEvaluationContext, warehouse: Warehouse) -> SkipReason:
     """Reports runs whose process is gone, then pulls what has changed; it launches nothing."""
     gone = dagster_runs.reap(context.instance)
@@ -214,6 +217,7 @@ def mirror_runs(context: SensorEvaluationContext, warehouse: Warehouse) -> SkipR
     default_status=DefaultSensorStatus.RUNNING,
     description="Launches a run for each pending task of the queue, and keeps its state.",
 )
+@discreet
 def work_off_queue(
     context: SensorEvaluationContext, warehouse: Warehouse
 ) -> SensorResult | SkipReason:

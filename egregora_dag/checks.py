@@ -39,6 +39,7 @@ from egregora_dag.database.schemas import (
 )
 from egregora_dag.database.tables import stored_schema
 from egregora_dag.database.writing import EXAMPLES, repeated_keys, shown_keys, unresolved
+from egregora_dag.discretion import discreet
 from egregora_dag.resources import Warehouse
 
 CHECKED: Final = (
@@ -279,6 +280,7 @@ def _asset_checks(contract: Contract) -> AssetChecksDefinition:
     ]
 
     @multi_asset_check(name=f"{contract.name}_checks", specs=specs, retry_policy=RETRY)
+    @discreet
     def checks(warehouse: Warehouse) -> Iterator[AssetCheckResult]:
         for name, findings in run_checks(warehouse, contract).items():
             severe = any(finding.severe for finding in findings)

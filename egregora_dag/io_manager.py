@@ -19,7 +19,7 @@ What it reads of an asset's metadata:
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -99,6 +99,10 @@ class DuckDBIbisIOManager(DuckDBIOManager):
     def prepare(self) -> None:
         """What a subclass does to the database before it is read or written in a run."""
 
+    def errors(self) -> AbstractContextManager[None]:
+        """Entered around each read and write; a subclass may tell errors in words of its own."""
+        return nullcontext()
+
     def create_io_manager(self, context: object) -> DbIOManager:
         """The IO manager with this configuration."""
         handlers = [IbisTypeHandler(self), ArrowTypeHandler(self), ArrowReaderTypeHandler(self)]
@@ -131,9 +135,11 @@ class _TransactionClient(DuckDbClient):
             connections.transaction if isinstance(context, OutputContext) else connections.connect
         )
         config = {**connections.CONFIG, **self.settings.connection_config}
-        with opened(
-            Path(self.settings.database), config=config, timeout=self.settings.lock_timeout
-        ) as connection:
+        database, timeout = Path(self.settings.database), self.settings.lock_timeout
+        with (
+            self.settings.errors(),
+            opened(database, config=config, timeout=timeout) as connection,
+        ):
             yield connection
 
     @staticmethod

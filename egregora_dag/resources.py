@@ -1,7 +1,7 @@
 """Wiring: what assets, checks and sensors are handed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from egregora_dag.database.protocols import Parameters
 from egregora_dag.database.schemas import CONTRACTS
 from egregora_dag.database.tables import Rows, backend_of
 from egregora_dag.database.writing import Written, write_rows
+from egregora_dag.discretion import discretion
 from egregora_dag.inbox import is_export
 from egregora_dag.io_manager import DuckDBIbisIOManager
 from egregora_dag.settings import Home
@@ -29,6 +30,10 @@ class WarehouseIOManager(DuckDBIbisIOManager):
     def contracts(self) -> Mapping[str, Contract]:
         """The contracts of the warehouse."""
         return CONTRACTS
+
+    def errors(self) -> AbstractContextManager[None]:
+        """What DuckDB says of values is left out."""
+        return discretion()
 
     def prepare(self) -> None:
         """Give a new database its tables."""

@@ -17,6 +17,7 @@ from egregora_dag.assets.common import RETRY, WHEN_CHANGED, table_options
 from egregora_dag.assets.views import VIEWS
 from egregora_dag.database import copies, mirror
 from egregora_dag.database.schemas import RUNS, TASKS
+from egregora_dag.discretion import discreet
 from egregora_dag.resources import Warehouse
 from egregora_dag.settings import Home
 
@@ -30,6 +31,7 @@ from egregora_dag.settings import Home
     group_name="operations",
     retry_policy=RETRY,
 )
+@discreet
 def read_runs(context: AssetExecutionContext) -> Iterator[Output[Any]]:
     """Reads every run from Dagster's storage anew; a sensor keeps the tables up to date."""
     # From nothing, so that it also mends what was changed behind the pipeline's back.
@@ -48,6 +50,7 @@ def read_runs(context: AssetExecutionContext) -> Iterator[Output[Any]]:
     automation_condition=WHEN_CHANGED,
     retry_policy=RETRY,
 )
+@discreet
 def published_copy(warehouse: Warehouse) -> MaterializeResult[None]:
     """A copy of the database for readers, who may have it open while the pipeline writes.
 

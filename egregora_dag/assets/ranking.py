@@ -18,6 +18,7 @@ from egregora_dag.database.elo import K_FACTOR
 from egregora_dag.database.rerating import Weighing, stored_weighing
 from egregora_dag.database.schemas import BRADLEY_TERRY, COMPARISONS, ELO_RATINGS
 from egregora_dag.database.tables import memory_table
+from egregora_dag.discretion import discreet
 from egregora_dag.judges import JUDGES, Judge, SettingError, get_judge
 from egregora_dag.llm.settings import llm_settings
 from egregora_dag.resources import Warehouse
@@ -153,6 +154,7 @@ def _as_they_come(verdicts: Iterable[dict[str, Any]]) -> Iterator[list[dict[str,
     retry_policy=RETRY,
     **table_options(ELO_RATINGS),
 )
+@discreet
 def elo_ratings(comparisons: ir.Table) -> ir.Table:
     """How good each post is: its Elo rating after all comparisons, 1500 at the start."""
     return ranking.ratings_of(comparisons)

@@ -12,6 +12,7 @@ from dagster import AssetIn, AssetsDefinition, AutomationCondition, asset
 from egregora_dag.assets.common import RETRY
 from egregora_dag.database import views
 from egregora_dag.database.schemas import CONTRACTS
+from egregora_dag.discretion import discreet
 
 # A view shows its tables as they are: no change of theirs asks for it, only one of its definition.
 _WHEN_MISSING = (
@@ -42,6 +43,7 @@ VIEWS: Final[Sequence[tuple[str, Callable[..., ir.Table], tuple[str, ...]]]] = (
 
 
 def _view(name: str, builder: Callable[..., ir.Table], tables: tuple[str, ...]) -> AssetsDefinition:
+    @discreet
     def build(**inputs: ir.Table) -> ir.Table:
         return builder(*(inputs[table] for table in tables))
 
