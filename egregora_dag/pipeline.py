@@ -309,13 +309,14 @@ class Pipeline:
         order = self.instance.get_dynamic_partitions(THREADS.name or "")
         wanted = set(keys)
 
-        def stretch(item: tuple[int, str]) -> tuple[bool, str]:
-            return item[1] in wanted, str(known[item[1]].settings.get("windows"))
+        def stretch(key: str) -> tuple[bool, str]:
+            # Somebody may have added a partition by hand that is no chat.
+            windows = known[key].settings.get("windows") if key in known else None
+            return key in known and key in wanted, str(windows)
 
-        present = [(place, key) for place, key in enumerate(order) if key in known]
-        for (chosen, _), group in groupby(present, key=stretch):
+        for (chosen, _), group in groupby(order, key=stretch):
             if chosen:
-                yield [key for _, key in group]
+                yield list(group)
 
     def _execute(self, job_name: str, config: RunConfig, outcome: Outcome, **options: Any) -> None:
         job = self._definitions.resolve_job_def(job_name)

@@ -17,6 +17,7 @@ from dagster import AssetsDefinition
 from egregora_dag.automation import inbox_sensor, mirror_runs, work_off_queue
 from egregora_dag.cli import main
 from egregora_dag.definitions import defs
+from egregora_dag.pipeline import Pipeline
 from egregora_dag.settings import Home
 from egregora_dag_tests.conftest import query
 from egregora_dag_tests.e2e.deployment import others_may_use
@@ -339,6 +340,16 @@ print(f"{os.umask(0):o}")
 """
     run = done([sys.executable, "-c", script], tmp_path)
     assert run.output.split() == ["own.duckdb", "600", "600", "shared.duckdb", "640", "640", "22"]
+
+
+def test_a_partition_that_is_no_chat_comes_into_no_run_of_those_around_it(tmp_path: Path) -> None:
+    with Pipeline.open(Home(tmp_path / "home")) as pipeline:
+        keys = pipeline.add([chat(tmp_path)])
+        pipeline.instance.add_dynamic_partitions("threads", ['../it\'s\n"none"'])
+        keys += pipeline.add([chat(tmp_path)], title="Kite") + pipeline.add(
+            [chat(tmp_path)], title="Zoo"
+        )
+        assert list(pipeline._ranges(keys, pipeline.threads())) == [["boat"], ["kite", "zoo"]]
 
 
 @pytest.mark.torture

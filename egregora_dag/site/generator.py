@@ -60,7 +60,8 @@ class Generator:
         self._url = url
         self.pages = 0
         with as_file(files("egregora_dag").joinpath("site", "theme")) as theme:
-            shutil.copytree(theme, folder, dirs_exist_ok=True)
+            # Not with the permissions of the package's files, which the site would take over.
+            shutil.copytree(theme, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
         config = {"title": title, "baseURL": url or "/", "relativeURLs": url is None}
         (folder / "site.json").write_text(json.dumps(config), "utf-8")
 
