@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-import subprocess
+import signal
 import sys
 
 import click
@@ -37,9 +37,11 @@ def dev(home: Home, host: str, hosts: tuple[str, ...], port: int) -> None:
     click.echo(f"http://{host}:{port} — drop exports into {home.inbox}", err=True)
     # Dagster's own `dagster dev`, with its webserver behind a guard.
     command = [sys.executable, "-m", "egregora_dag.ui", "dev", "-m", "egregora_dag.definitions"]
-    finished = subprocess.run(  # noqa: S603 - this very program's own command
+    # Dagster ends its processes by interrupts, which a shell's background jobs ignore.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # It takes this process's place, so that whoever ends this one ends it.
+    os.execve(  # noqa: S606 - this very program's own command
+        sys.executable,
         [*command, "--host", host, "--port", str(port)],
-        env=os.environ | environment_of(home) | {ALLOWED_HOSTS_VARIABLE: " ".join(hosts)},
-        check=False,
+        {**os.environ, **environment_of(home), ALLOWED_HOSTS_VARIABLE: " ".join(hosts)},
     )
-    sys.exit(finished.returncode)
