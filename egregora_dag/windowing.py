@@ -254,18 +254,24 @@ def _by_session(messages: ir.Table, _: ir.Table, config: WindowConfig) -> ir.Tab
     gap = int(config.session_gap * HOUR)
     limit = int((config.max_window_time or SESSION_LIMIT) * HOUR)
     chat = ibis.window(group_by="thread_id", order_by="position")
+    # A chat is put into order as a whole, several times: of narrow rows, millions fit in memory.
     # A clock that was set back counts as standing still.
-    clocked = messages.mutate(
+    clocked = messages.select(
+        "thread_id",
+        "position",
+        "message_id",
         clock=messages.timestamp.max().over(
             ibis.cumulative_window(group_by="thread_id", order_by="position")
-        )
+        ),
     )
     paused = clocked.mutate(before=clocked.clock.lag().over(chat))
     paused = paused.mutate(silence=paused.clock.delta(paused.before, unit="us"))
     begun = paused.mutate(begins=paused.silence.isnull() | (paused.silence > gap))
     cuts = _long_session_cuts(begun.mutate(session=_numbered(begun.begins)), gap, limit)
-    split = begun.left_join(cuts, ["thread_id", "position"])
-    return split.mutate(ordinal=_numbered(split.begins | split.cut.fill_null(False)))
+    places = ["thread_id", "position"]
+    split = begun.select(*places, "begins").left_join(cuts, places)
+    split = split.select(*places, ordinal=_numbered(split.begins | split.cut.fill_null(False)))
+    return messages.inner_join(split, places)
 
 
 def _numbered(begins: ir.BooleanValue) -> ir.IntegerValue:
