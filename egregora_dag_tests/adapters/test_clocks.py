@@ -39,6 +39,65 @@ def test_the_order_of_messages_does_not_depend_on_a_clock_that_goes_back(tmp_pat
     assert [row["content"] for row in rows] == list(clocks)
 
 
+_AROUND = {
+    "WhatsApp Chat with Ada.txt": ("", "[31/12/2016, 23:59:{second}] Ada: {text}\n"),
+    "libera.#fig.weechatlog": ("", "2016-12-31 23:59:{second}\tAda\t{text}\n"),
+    "notes.csv": ("author,timestamp,content\n", "Ada,2016-12-31 23:59:{second},{text}\n"),
+    "notes.ndjson": (
+        "",
+        '{{"author":"Ada","timestamp":"2016-12-31T23:59:{second}Z","content":"{text}"}}\n',
+    ),
+    "discord.csv": (
+        "AuthorID,Author,Date,Content,Attachments,Reactions\n",
+        "1,ada,2016-12-31T23:59:{second}.0000000+00:00,{text},,\n",
+    ),
+    "KakaoTalk_Chat_fig.csv": ("Date,User,Message\n", '2016-12-31 23:59:{second},"Ada","{text}"\n'),
+}
+
+
+@pytest.mark.parametrize("name", _AROUND)
+def test_a_leap_second_counts_as_the_one_before_it(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    head, line = _AROUND[name]
+    said = {58: "before", 60: "in", 59: "again"}
+    path.write_text(
+        head + "".join(line.format(second=second, text=text) for second, text in said.items()),
+        "utf-8",
+    )
+    rows = read_export(path, timezone="UTC").read_all().to_pylist()
+    assert [row["content"] for row in rows] == list(said.values())
+    midnight = datetime(2017, 1, 1, tzinfo=UTC)
+    assert [(midnight - row["timestamp"]).seconds for row in rows] == [2, 1, 1]
+
+
+def test_a_minute_of_sixty_is_no_time(tmp_path: Path) -> None:
+    head, line = _AROUND["discord.csv"]
+    path = tmp_path / "discord.csv"
+    path.write_text(
+        head
+        + line.format(second=10, text="well").replace("23:59", "23:60")
+        + line.format(second=20, text="better"),
+        "utf-8",
+    )
+    rows = read_export(path, timezone="UTC").read_all().to_pylist()
+    assert [row["content"] for row in rows] == ["better"]
+
+
+def test_times_to_come_are_kept_up_to_2199(tmp_path: Path) -> None:
+    path = tmp_path / "WhatsApp Chat with Ada.txt"
+    path.write_text(
+        "[31/12/2061, 23:59:58] Ada: once\n[01/01/2150, 00:00:01] Ada: far\n"
+        "[02/01/2025, 00:00:01] Ada: now\n",
+        "utf-8",
+    )
+    rows = read_export(path, timezone="UTC").read_all().to_pylist()
+    assert [(row["timestamp"].year, row["content"]) for row in rows] == [
+        (2061, "once"),
+        (2150, "far"),
+        (2025, "now"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("hour", "word", "expected"),
     [

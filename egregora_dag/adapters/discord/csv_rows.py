@@ -275,10 +275,10 @@ CREATE OR REPLACE TABLE csv_times AS
 SELECT chat, line, discord_clock(Date) AS local_time, discord_in_utc(Date) AS utc
 FROM csv_rows WHERE regexp_matches(Date, '^\d{4}-\d{2}-\d{2}T')
 UNION ALL
-SELECT chat, line, day + to_hours(value) + to_minutes(minute) + to_seconds(second), false
+SELECT chat, line, day + to_hours(value) + to_minutes(minute) + to_seconds(least(second, 59)), false
 FROM csv_clocks JOIN csv_hours USING (hour, word)
   JOIN csv_days ON csv_days.named = csv_clocks.named AND numbers = a || '.' || b || '.' || c
-WHERE value < 24 AND minute < 60 AND second < 60
+WHERE value < 24 AND minute < 60 AND second <= 60
 """
 
 

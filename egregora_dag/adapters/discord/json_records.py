@@ -102,8 +102,9 @@ _PLAIN: Final = ("0", "default", *_COMMANDS, "19", "reply")
 _WORDED: Final = r"^(Added|Changed|Joined|Left|Pinned|Removed|Started) "
 
 MACROS: Final = (
-    # The clock in UTC; without an offset, as written.
-    "discord_clock(t) AS try_cast(t AS TIMESTAMPTZ) AT TIME ZONE 'UTC'",
+    # The clock in UTC; without an offset, as written. A leap second counts as the one before it.
+    r"discord_clock(t) AS try_cast(regexp_replace(t, '(\d:\d\d):60', '\1:59') AS TIMESTAMPTZ) "
+    "AT TIME ZONE 'UTC'",
     r"discord_in_utc(t) AS length(t) > 10 AND regexp_matches(t, '(Z|[+-]\d{2}(:?\d{2})?)$')",
     "discord_in_range(t) AS t >= TIMESTAMP '1970-01-01' AND t < TIMESTAMP '2200-01-01'",
     "discord_named(u) AS coalesce(nullif(trim(u.nickname), ''), discord_tagged(u.name, "

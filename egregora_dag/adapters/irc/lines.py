@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from egregora_dag.adapters.irc.months import MONTHS
 
-_CLOCK: Final = r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:[.,](\d{1,9}))?)?"
+_CLOCK: Final = r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d|60)(?:[.,](\d{1,9}))?)?"
 _READ_PARAMETERS: Final[dict[str, Any]] = {
     "month_names": list(MONTHS),
     "month_numbers": list(MONTHS.values()),
@@ -147,7 +147,8 @@ SELECT line, form, month, try_cast(month_day AS INTEGER) AS month_day,
   is_banner AND b.clock IS NULL AS begins,
   CASE WHEN stamp <> '' THEN zone <> '' END AS utc,
   CASE WHEN stamp <> '' THEN
-    (hour::BIGINT * 3600 + minute::BIGINT * 60 + coalesce(try_cast(second AS BIGINT), 0)) * 1000000
+    (hour::BIGINT * 3600 + minute::BIGINT * 60
+      + least(coalesce(try_cast(second AS BIGINT), 0), 59)) * 1000000
     + CASE WHEN fraction <> '' THEN left(rpad(fraction, 6, '0'), 6)::BIGINT ELSE 0 END
     - CASE WHEN regexp_matches(zone, '[+-]') THEN 60000000 * if(contains(zone, '-'), -1, 1)
         * (substr(ltrim(zone), 2, 2)::BIGINT * 60 + right(zone, 2)::BIGINT) ELSE 0 END

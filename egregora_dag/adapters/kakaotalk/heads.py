@@ -30,8 +30,9 @@ _UNRULED: Final = rf"^{_DATE_ALONE}(?:(?:,| at)? *{_HOUR}:{_MINUTE})?$"
 
 _MACROS = """
 CREATE OR REPLACE MACRO clock_of(hour, minute, second, half) AS
-  if(hour < 24 AND minute < 60 AND second < 60,
-    (if(half IS NULL OR hour > 12, hour, hour % 12 + half) * 60 + minute) * 60 + second, NULL);
+  if(hour < 24 AND minute < 60 AND second <= 60,
+    (if(half IS NULL OR hour > 12, hour, hour % 12 + half) * 60 + minute) * 60
+      + least(second, 59), NULL);
 CREATE OR REPLACE MACRO half_of(word) AS CASE WHEN word IN ('오후', '午後', 'P', 'p') THEN 12
   WHEN word <> '' THEN 0 END;
 CREATE OR REPLACE MACRO ymd(y, m, d) AS

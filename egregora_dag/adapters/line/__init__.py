@@ -49,9 +49,10 @@ _SPACED: Final = re.compile(rf"^{CLOCK} +[^ \d]", re.MULTILINE)
 
 _CLOCKS = """
 CREATE OR REPLACE TABLE clocks AS
-SELECT written, CASE WHEN hour < 24 AND minute < 60 AND second < 60
+SELECT written, CASE WHEN hour < 24 AND minute < 60 AND second <= 60
   THEN to_seconds((if(half IS NULL OR hour > 12, hour, hour % 12
-    + if(half = 'pm' OR half = 'noon' AND hour % 12 < 10, 12, 0)) * 60 + minute) * 60 + second)
+    + if(half = 'pm' OR half = 'noon' AND hour % 12 < 10, 12, 0)) * 60 + minute) * 60
+    + least(second, 59))
   END AS clock
 FROM (
   SELECT written, c.hour::INTEGER AS hour, c.minute::INTEGER AS minute,

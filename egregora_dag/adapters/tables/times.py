@@ -44,12 +44,13 @@ FROM (
 )
 """
 
-# A clock of twelve hours, as one of twenty-four.
+# A clock of twelve hours, as one of twenty-four; a leap second counts as the one before it.
 _HOURS: Final = """
 CASE WHEN {p}.clock = '' THEN '00:00' WHEN {p}.half = '' THEN replace({p}.clock, '.', ':')
   ELSE (try_cast(regexp_extract({p}.clock, '\\d+') AS INTEGER) % 12
     + if(lower({p}.half) = 'p', 12, 0)) || ':' || right({p}.clock, 2) END
-|| if({p}.second = '', ':00', replace({p}.second, '.', ':')) || replace({p}.fraction, ',', '.')
+|| if({p}.second = '', ':00', replace(replace({p}.second, '.', ':'), ':60', ':59'))
+  || replace({p}.fraction, ',', '.')
 """
 _DATE: Final = """if(length(n.a) = 4, n.a || '-' || n.b || '-' || n.c,
   if(length(n.c) = 2, '20', '') || n.c || '-' || {month} || '-' || {day})"""

@@ -170,6 +170,9 @@ def clock_time(text: str) -> timedelta | None:
             return None
         hour = told
     second = seconds[0] if seconds else 0
+    if second == 60:
+        # A leap second counts as the one before it.
+        second = 59
     if hour == 24 and minute == second == 0:
         hour = 0
     if hour > 23 or minute > 59 or second > 59:
