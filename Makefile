@@ -38,8 +38,8 @@ torture: $(READY)  ## The tests that take long.
 clean:  ## Remove the virtual environment, caches and the home.
 	rm -rf $(VENV) .egregora dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# The constraints hold for what builds the package, too.
+# The constraints hold for what builds the package, too; Python compiles what is used when it is.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --no-compile --editable '.[dev,docs]'
 	touch $@
