@@ -1,7 +1,7 @@
 """Where exports wait: finding out which chats a file holds, and putting it into their folders."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -158,16 +158,15 @@ def look(inbox: Path, before: Mapping[str, Seen]) -> dict[str, Seen]:
         File by path within the inbox.
     """
     now: dict[str, Seen] = {}
-    for path in sorted(inbox.glob("*")) + sorted(inbox.glob("*/*")):
-        if is_export(path):
-            name = path.relative_to(inbox).as_posix()
-            known = before.get(name)
-            same = known is not None and known["stamp"] == _stamp(path)
-            now[name] = (
-                {**known, "settled": True}
-                if known is not None and same
-                else {"stamp": _stamp(path), "settled": False}
-            )
+    for path in _exports(inbox):
+        name = path.relative_to(inbox).as_posix()
+        known = before.get(name)
+        same = known is not None and known["stamp"] == _stamp(path)
+        now[name] = (
+            {**known, "settled": True}
+            if known is not None and same
+            else {"stamp": _stamp(path), "settled": False}
+        )
     return now
 
 
@@ -176,10 +175,70 @@ def is_export(path: Path) -> bool:
     return path.is_file() and not path.name.startswith(".")
 
 
-def remove(folder: Path) -> None:
-    """Remove a chat's folder with its exports, if there is one."""
-    if folder.is_dir():
-        shutil.rmtree(folder)
+def remove_chats(inbox: Path, keys: Collection[str]) -> list[Path]:
+    """Remove the exports of chats, and every other file with the same content.
+
+    An export of a whole account lies in the folders of all its chats, which lose it, too.
+
+    Args:
+        inbox: The inbox's folder.
+        keys: Keys of the chats, those of chats that were merged into them among them.
+
+    Returns:
+        The files that are no longer in folders of other chats, and those at the top level that
+        nobody can read, which stay.
+    """
+    folders = [inbox / key for key in keys]
+    own = [path for path in _exports(inbox) if path.parent in folders]
+    contents = {(path.stat().st_size, ExportFile.open(path).sha256()) for path in own}
+    sizes = {size for size, _ in contents}
+    told = []
+    for path in _exports(inbox):
+        if path.parent in folders:
+            continue
+        size = path.stat().st_size
+        same = size in sizes and (size, ExportFile.open(path).sha256()) in contents
+        if path.parent == inbox and not same:
+            try:
+                same = any(place.key in keys for place in placements(path))
+            except ExportError:
+                told.append(path)
+        if same:
+            path.unlink()
+            told += [path] if path.parent != inbox else []
+    for folder in folders:
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    return told
+
+
+def remove_read(
+    inbox: Path, threads: Collection[Thread], imported: Collection[tuple[str, str]]
+) -> None:
+    """Remove the exports of chats in which somebody was forgotten, once they are read.
+
+    Args:
+        inbox: The inbox's folder.
+        threads: All chats.
+        imported: Each chat's key with the digest of a file that was read into it.
+    """
+    home = {origin: thread for thread in threads for origin in thread.origins}
+    held: dict[str, list[Path]] = {}
+    for path in _exports(inbox):
+        if path.parent.name in home and path.parent != inbox:
+            held.setdefault(ExportFile.open(path).sha256(), []).append(path)
+    for digest, paths in held.items():
+        holders = [home[path.parent.name] for path in paths]
+        # An export that other chats have still to be read from waits for them.
+        read = all((thread.thread_id, digest) in imported for thread in holders)
+        if read and any(thread.forgotten for thread in holders):
+            for path in paths:
+                path.unlink()
+
+
+def _exports(inbox: Path) -> list[Path]:
+    """All files that somebody put into the inbox."""
+    return [path for path in sorted(inbox.glob("*")) + sorted(inbox.glob("*/*")) if is_export(path)]
 
 
 def remove_content(folder: Path, sha256: str) -> None:

@@ -8,7 +8,6 @@ with Pipeline.open() as pipeline:
 
 import threading
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,14 +26,12 @@ from dagster import (
 from dagster_shared.error import SerializableErrorInfo
 from duckdb import DuckDBPyConnection
 
-from egregora_dag import inbox, settings, site
+from egregora_dag import inbox, settings
 from egregora_dag.adapters import (
     ExportError,
     Privacy,
     Reading,
     checked_timezone,
-    masked_texts,
-    scratch_database,
 )
 from egregora_dag.assets.common import THREADS
 from egregora_dag.assets.content import remembered_model
@@ -46,6 +43,7 @@ from egregora_dag.database import threads as chats
 from egregora_dag.database.threads import Thread
 from egregora_dag.definitions import definitions_of
 from egregora_dag.exceptions import EgregoraError
+from egregora_dag.forgetting import Forgetter, Removed
 from egregora_dag.instance import dagster_instance
 from egregora_dag.resources import Warehouse
 from egregora_dag.settings import Home
@@ -93,6 +91,7 @@ class Pipeline:
         self.warehouse = Warehouse(database=str(home.database))
         self._progress = progress
         self._definitions = definitions_of(home)
+        self._forgetter = Forgetter(home, instance, self.warehouse)
 
     @classmethod
     @contextmanager
@@ -116,6 +115,7 @@ class Pipeline:
             pipeline = cls(home, instance, progress)
             pipeline.warehouse.prepare()
             dagster_runs.reap(instance)
+            pipeline._forgetter.finish()
             try:
                 yield pipeline
             finally:
@@ -370,71 +370,64 @@ class Pipeline:
             over.set()
             follower.join()
 
-    def forget_thread(self, key: str) -> dict[str, int]:
-        """Remove a chat everywhere: tables and their copy, inbox, partition, and the home's site.
+    def forget_thread(self, key: str) -> Removed:
+        """Remove a chat everywhere: tables, inbox, Dagster's storage; and the home's site.
 
         Returns:
-            Rows removed by table.
+            What was removed.
 
         Raises:
             ThreadNotFoundError: There is no such chat.
+            EgregoraError: A run works on it; nothing was changed.
         """
-        with self.warehouse.transaction() as connection:
-            thread = chats.get_thread(connection, key)
-            copies.withdraw(self.home)
-            removed = chats.forget_thread(connection, key)
-            removed["pseudonyms"] = pseudonyms.forget_unused(connection)
-        site.clear(self.home.site)
-        for origin in thread.origins:
-            inbox.remove(self.home.inbox / origin)
-        self.instance.delete_dynamic_partition(THREADS.name or "", key)
-        copies.publish(self.home)
-        return removed
+        return self._forgetter.thread(key)
 
-    def forget_author(
-        self, author: str, keys: Sequence[str] | None = None
-    ) -> tuple[list[str], dict[str, int]]:
-        """Remove a person's messages, the exports that hold them, and the home's site.
+    def forget_author(self, author: str, keys: Sequence[str] | None = None) -> Removed:
+        """Remove a person everywhere: their messages, their name in those of others, the exports.
+
+        Later exports of these chats are read without the person, until `readmit_author`.
 
         Args:
             author: The person's name as the chat has it, or as it stands in the messages.
             keys: Keys of the chats; all in which the person wrote if None.
 
         Returns:
-            Keys of the chats, whose windows and documents are to be made anew by `run`, and the
-            rows removed by table.
-        """
-        with self.warehouse.transaction() as connection:
-            known = chats.all_threads(connection)
-            wanted = [chats.get_thread(connection, key).thread_id for key in keys or known]
-            names = self._names_of(connection, author)
-            wrote = {key for name in names for key in chats.threads_of_author(connection, name)}
-            chosen = [key for key in wanted if key in wrote]
-            removed = Counter[str]()
-            if chosen:
-                copies.withdraw(self.home)
-            for name in names if chosen else ():
-                removed.update(chats.forget_author(connection, name, chosen))
-            removed["pseudonyms"] = pseudonyms.forget_unused(connection)
-        if chosen:
-            site.clear(self.home.site)
-        for key in chosen:
-            for origin in known[key].origins:
-                inbox.remove(self.home.inbox / origin)
-        if chosen:
-            copies.publish(self.home)
-        return chosen, removed
+            What was removed; windows and documents of its chats are to be made anew by `run`.
 
-    def _names_of(self, connection: DuckDBPyConnection, name: str) -> list[str]:
-        """All names under which somebody may be stored."""
-        names = dict.fromkeys([name, *pseudonyms.names_of(connection, name)])
-        if self.home.secret.is_file():
-            privacy = Privacy(pseudonymize=True, key=self.home.key())
-            names |= dict.fromkeys(map(privacy.pseudonym, list(names)))
-            with scratch_database() as scratch:
-                masked = masked_texts(scratch, list(names))
-            names |= dict.fromkeys(privacy.token(one, text) for one, text in masked.items())
-        return list(names)
+        Raises:
+            ThreadNotFoundError: There is no such chat.
+            EgregoraError: A run works on one of them; nothing was changed.
+        """
+        return self._forgetter.author(author, keys)
+
+    def readmit_author(self, author: str, keys: Sequence[str] | None = None) -> list[str]:
+        """Let a person who was forgotten come again with later exports.
+
+        Returns:
+            Keys of the chats in which the person was forgotten.
+        """
+        return self._forgetter.readmit(author, keys)
+
+    def merge_authors(
+        self, old: str, new: str, keys: Sequence[str] | None = None
+    ) -> tuple[list[str], int]:
+        """Let one of two names of a person stand for both, in later exports too.
+
+        Args:
+            old: The name that is given up.
+            new: The name that stands.
+            keys: Keys of the chats; all in which somebody wrote under the former if None.
+
+        Returns:
+            Keys of the chats, whose profiles are to be made anew by `run`, and how many messages
+            changed their author.
+
+        Raises:
+            ThreadNotFoundError: There is no such chat.
+            EgregoraError: Both names are one, nobody wrote under the former, or a run works on one
+                of the chats; nothing was changed.
+        """
+        return self._forgetter.merge_authors(old, new, keys)
 
     def delete_pseudonyms(self) -> int:
         """Delete who stands behind which pseudonym, and keep it no more.

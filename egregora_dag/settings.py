@@ -83,6 +83,11 @@ class Home:
         """A file that says: who stands behind pseudonyms was deleted, and is kept no more."""
         return self.root / "names-deleted"
 
+    @property
+    def unfinished(self) -> Path:
+        """A file that says: freed pages of the database may hold what was to be forgotten."""
+        return self.root / "forgetting"
+
     def key(self) -> str:
         """The key of this home, which pseudonyms and ids are made with.
 

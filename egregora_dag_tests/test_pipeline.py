@@ -297,10 +297,10 @@ def test_a_forgotten_author_is_gone_from_messages_and_documents(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     imported(pipeline, export(tmp_path, chat(0, 3)))
-    keys, removed = pipeline.forget_author("Çelik")
-    assert keys == ["boat"]
-    assert removed["messages"] == 6
-    assert pipeline.run(keys).succeeded
+    removed = pipeline.forget_author("Çelik")
+    assert removed.keys == ["boat"]
+    assert removed.rows["messages"] == 6
+    assert pipeline.run(removed.keys).succeeded
     assert "Çelik" not in text_of(pipeline)
     assert len(contents(pipeline)) == 24
 
@@ -329,15 +329,14 @@ def test_posts_that_name_a_forgotten_author_are_written_again(
     imported(pipeline, export(tmp_path, chat(0, 2) + talk))
     posts = "SELECT count(*) FROM top_posts"
     before = query(pipeline, posts)
-    keys, _ = pipeline.forget_author("Bo")
-    assert pipeline.run(keys).succeeded
+    assert pipeline.run(pipeline.forget_author("Bo").keys).succeeded
     assert query(pipeline, posts) == before
 
 
 def test_forgetting_nobody_removes_nothing(pipeline: Pipeline, tmp_path: Path) -> None:
     imported(pipeline, export(tmp_path, chat(0, 2)))
     before = everything(pipeline)
-    assert pipeline.forget_author("Nobody", ["boat"])[0] == []
+    assert pipeline.forget_author("Nobody", ["boat"]).keys == []
     with pytest.raises(EgregoraError, match="no chat 'ship'"):
         pipeline.forget_author("Ana", ["ship"])
     with pytest.raises(EgregoraError, match="merged into itself"):
@@ -412,7 +411,7 @@ def test_reply_links_are_made_when_asked_for_and_follow_what_becomes_of_a_chat(
     pipeline.undo_import(imports[0][0])
     assert pipeline.run([key], links=True).succeeded
     assert len(query(pipeline, "FROM reply_links")) == len(query(pipeline, "FROM messages")) == 40
-    chosen, _ = pipeline.forget_author("Ana")
+    chosen = pipeline.forget_author("Ana").keys
     assert query(pipeline, "FROM reply_links") == []
     assert pipeline.run(chosen, links=True).succeeded
     assert query(pipeline, unlinked) == []

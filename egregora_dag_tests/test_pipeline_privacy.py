@@ -184,17 +184,17 @@ def test_a_forgotten_author_is_gone_with_the_pseudonym(pipeline: Pipeline, given
     [(pseudonym,)] = query(
         pipeline, f"SELECT pseudonym FROM pseudonyms WHERE author = '{NAMES[0]}'"
     )
-    keys, removed = pipeline.forget_author(NAMES[0] if given == "name" else pseudonym)
-    assert keys == ["boat"]
-    assert (removed["messages"], removed["pseudonyms"]) == (8, 1)
-    assert pipeline.run(keys).succeeded
+    removed = pipeline.forget_author(NAMES[0] if given == "name" else pseudonym)
+    assert removed.keys == ["boat"]
+    assert (removed.rows["messages"], removed.rows["pseudonyms"]) == (8, 1)
+    assert pipeline.run(removed.keys).succeeded
     assert len(authors(pipeline)) == 3
     assert NAMES[0] not in str(everything(pipeline))
 
 
 def test_an_author_is_found_by_name_though_no_names_are_kept(pipeline: Pipeline) -> None:
     pipeline.delete_pseudonyms()
-    assert pipeline.forget_author(NAMES[2])[1]["messages"] == 8
+    assert pipeline.forget_author(NAMES[2]).rows["messages"] == 8
     assert len(authors(pipeline)) == 3
 
 
@@ -204,7 +204,7 @@ def test_a_forgotten_chat_takes_the_names_of_its_people_along(
     other = export(tmp_path, chat(name="Zoë"), "WhatsApp Chat with Kite.txt")
     imported(pipeline, other, privacy=BOTH)
     removed = pipeline.forget_thread("boat")
-    assert removed["pseudonyms"] == 1
+    assert removed.rows["pseudonyms"] == 1
     assert {name for (name,) in query(pipeline, "SELECT author FROM pseudonyms")} == {
         *("Zoë", *NAMES[1:], "Bo")
     }

@@ -15,6 +15,7 @@ from egregora_dag.adapters.importing import (
     threads_of,
 )
 from egregora_dag.adapters.inspecting import Inspection, inspect_export
+from egregora_dag.adapters.people import settle_people
 from egregora_dag.adapters.privacy import Privacy, masked_texts
 from egregora_dag.adapters.protocol import Adapter, DateOrder, Parsed, Reading
 from egregora_dag.adapters.reading import read_export
@@ -43,6 +44,7 @@ __all__ = [
     "parse_file",
     "read_export",
     "scratch_database",
+    "settle_people",
     "thread_key",
     "threads_of",
 ]

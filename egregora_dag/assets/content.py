@@ -13,9 +13,10 @@ from pydantic import ConfigDict, Field
 from egregora_dag import settings
 from egregora_dag.assets.common import LlmConfig, fails_for_good, partitioned
 from egregora_dag.database import threads as chats
-from egregora_dag.database.schemas import DOCUMENTS
+from egregora_dag.database.schemas import DOCUMENTS, IMPORTS
 from egregora_dag.database.threads import Thread
 from egregora_dag.enriching import Enrichments, page_reader
+from egregora_dag.inbox import remove_read
 from egregora_dag.llm.settings import LlmSettings, llm_settings
 from egregora_dag.publishing import Again, publish
 from egregora_dag.resources import Inbox, Warehouse
@@ -189,6 +190,7 @@ def documents(
         context.log.info(
             f"{thread.thread_id}: {result.generated} written, {result.reused} stood{waiting}"
         )
+    _forget_exports(warehouse, inbox)
     usage = sum((result.usage for result in results), Usage())
     pending = sum((result.pending for result in results), Counter[str]())
     return Output(
@@ -201,3 +203,12 @@ def documents(
             **asdict(usage),
         },
     )
+
+
+def _forget_exports(warehouse: Warehouse, inbox: Inbox) -> None:
+    """Remove the exports that tell of people who were forgotten, now that they are read."""
+    with warehouse.transaction() as connection:
+        threads = chats.all_threads(connection).values()
+    if any(thread.forgotten for thread in threads):
+        read = warehouse.rows(IMPORTS.table().select("thread_id", "sha256"))
+        remove_read(inbox.path, threads, {(row["thread_id"], row["sha256"]) for row in read})

@@ -33,6 +33,7 @@ from egregora_dag.adapters import (
     Reading,
     import_id_of,
     scratch_database,
+    settle_people,
 )
 from egregora_dag.assets.common import RETRY, THREADS, fails_for_good, table_options
 from egregora_dag.database import pseudonyms
@@ -42,6 +43,7 @@ from egregora_dag.database.schemas import IMPORTS, MESSAGES
 from egregora_dag.database.tables import memory_table
 from egregora_dag.database.threads import Thread
 from egregora_dag.exceptions import EgregoraError
+from egregora_dag.naming import Codes
 from egregora_dag.resources import Inbox, Secret, Warehouse
 from egregora_dag.timeline import Timeline
 
@@ -119,6 +121,7 @@ def read_exports(
                 *(scratch, importer, warehouse, inbox, thread, table),
                 privacy=keep,
                 known=people.known(keep),
+                forgotten=people.forgotten(thread),
                 rebuild=config.rebuild,
             )
             read.append(one)
@@ -206,6 +209,14 @@ class _People:
         """Authors of whatever chat, who may be named in this one."""
         return list(self._kept.values()) if privacy.pseudonymize else []
 
+    def forgotten(self, thread: Thread) -> Codes:
+        """Who was forgotten in a chat.
+
+        Raises:
+            EgregoraError: Somebody was, and the key is missing that tells who.
+        """
+        return Codes(self._secret.key(), thread.forgotten) if thread.forgotten else Codes("")
+
 
 def _pseudonyms(read: Sequence[_Read]) -> dict[str, str]:
     """Pseudonym → author, of all that was read."""
@@ -233,6 +244,7 @@ def _read(
     *,
     privacy: Privacy,
     known: Sequence[str],
+    forgotten: Codes,
     rebuild: bool,
 ) -> _Read:
     """Read the files of a chat that were not read before."""
@@ -269,6 +281,7 @@ def _read(
         except ExportError as error:
             problems.append(str(error))
             continue
+        one = settle_people(scratch, one, forgotten, thread.aliases)
         seen.add(one.import_id)
         ids = scratch.execute("SELECT message_id::VARCHAR FROM imported ORDER BY position")
         imported.append((one, [id_ for (id_,) in ids.fetchall()]))

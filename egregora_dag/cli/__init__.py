@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "sql": "looking",
     "runs": "history",
     "threads": "threads",
+    "authors": "authors",
     "forget": "threads",
     "vote": "voting",
     "rerate": "voting",

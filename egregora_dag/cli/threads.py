@@ -23,6 +23,11 @@ SELECT import_id, file, lines, messages, system, continuation, rejected
 FROM imports WHERE thread_id = ? ORDER BY file, import_id
 """
 
+_BEYOND = (
+    "Out of reach, and yours to remove: backups, folders you exported to, the export on your "
+    "phone, and what a language model's provider keeps."
+)
+
 
 @click.group()
 def threads() -> None:
@@ -124,9 +129,10 @@ def undo_import(import_id: UUID, home: Home) -> None:
 def forget(home: Home, key: str | None, author: str | None, yes: bool) -> None:
     """Remove a chat or a person: messages, documents, and the exports in the inbox.
 
-    The home's site goes, too, and is made anew when it is next asked for. Ratings stay: they hold
-    ids and numbers. Files outside the home, such as the exports on your phone and the folders you
-    exported to, are yours to remove.
+    A person's name goes from what others wrote, too, and later exports are read without the person
+    (see `authors readmit`). The home's site goes, and is made anew when it is next asked for.
+    Ratings stay: they hold ids and numbers. Files outside the home, such as backups, the exports on
+    your phone and the folders you exported to, are yours to remove.
     """
     if (not key and not author) or author == "":
         raise click.UsageError("Name what to forget with --thread, --author, or both.")
@@ -136,13 +142,21 @@ def forget(home: Home, key: str | None, author: str | None, yes: bool) -> None:
         click.confirm(f"Remove {what} for good, with the exports in the inbox?", abort=True)
     with progress_shown() as progress, Pipeline.open(home, progress=progress) as pipeline:
         if author:
-            keys, removed = pipeline.forget_author(author, [key] if key else None)
-            if not keys:
+            removed = pipeline.forget_author(author, [key] if key else None)
+            if not removed.keys:
                 raise EgregoraError(f"Nobody called {author!r} wrote anything.")
-            outcome = pipeline.run(keys)
+            outcome = pipeline.run(removed.keys)
         else:
             removed = pipeline.forget_thread(key or "")
             outcome = pipeline.rank()
-    rows = [(table, count) for table, count in removed.items() if count]
-    print_table(("table", "rows removed"), rows, counts=True)
+    rows = [(table, count) for table, count in removed.rows.items() if count]
+    print_table(("table", "rows"), rows, counts=True)
+    for path in removed.files:
+        gone = "other chats have it no longer" if not path.exists() else "cannot be read, and stays"
+        click.echo(f"{path}: {gone}.")
+    for name in removed.named:
+        click.echo(
+            f"The chat {name} is itself called so; forget it whole with --thread to remove that."
+        )
+    click.echo(_BEYOND)
     finish(outcome)

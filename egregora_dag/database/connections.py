@@ -6,6 +6,7 @@ closes it when the last cursor is given back; whoever finds the file locked by a
 """
 
 import logging
+import os
 import random
 import re
 import secrets
@@ -163,6 +164,31 @@ def connect(
                 database.instance.close()
                 database.instance = None
                 database.opened.close()
+
+
+@contextmanager
+def alone(path: Path, *, timeout: float | None = None) -> Iterator[None]:
+    """Keep the other threads of this process away from a file, which it has not open meanwhile.
+
+    Args:
+        path: The database file.
+        timeout: Seconds to wait for other threads, `$EGREGORA_LOCK_TIMEOUT` or 120 when None.
+
+    Raises:
+        DatabaseLockedError: A thread of this process had the file open for the whole time.
+    """
+    limit = settings.lock_timeout() if timeout is None else timeout
+    deadline = time.monotonic() + limit
+    database = _database(path)
+    with database.writing:
+        while True:
+            with database.opening:
+                if database.users == 0:
+                    yield
+                    return
+            if time.monotonic() > deadline:
+                raise DatabaseLockedError(path, f"this process (PID {os.getpid()})", limit)
+            time.sleep(0.05)
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""Chats as such: registering, correcting, merging, and forgetting them.
+"""Chats as such: registering, correcting and merging them.
 
 Every function works on a connection inside a transaction of the caller's.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -34,7 +34,8 @@ class Thread:
         timezone: IANA name of its clock's zone.
         settings: `windows`, `reading`, `privacy`, `writer`, `enrichments`: how it is cut, read,
             kept private, written about and looked up, where that was said; `aliases`: keys of chats
-            that were merged into it.
+            that were merged into it; `authors`: names that were given up for others; `forgotten`:
+            codes of people who were forgotten.
     """
 
     thread_id: str
@@ -47,6 +48,16 @@ class Thread:
     def origins(self) -> list[str]:
         """The keys its messages' ids are made with: its own and those of chats merged into it."""
         return [self.thread_id, *self.settings.get("aliases", [])]
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Names of people that were given up, with those that stand for them."""
+        return dict(self.settings.get("authors", {}))
+
+    @property
+    def forgotten(self) -> frozenset[str]:
+        """Codes of the people who were forgotten."""
+        return frozenset(self.settings.get("forgotten", []))
 
     @property
     def is_private(self) -> bool:
@@ -124,13 +135,18 @@ def merge_threads(connection: DuckDBPyConnection, source: Thread, target: Thread
             names,
         )
     move_thumbnails(connection, source.thread_id, target.thread_id)
-    _clear(connection, [source.thread_id, target.thread_id])
+    clear(connection, [source.thread_id, target.thread_id])
     connection.execute("DELETE FROM threads WHERE thread_id = ?", [source.thread_id])
-    aliases = [*target.settings.get("aliases", []), *source.origins]
-    save_thread(connection, replace(target, settings={**target.settings, "aliases": aliases}))
+    people = {
+        "aliases": [*target.settings.get("aliases", []), *source.origins],
+        "authors": {**source.settings.get("authors", {}), **target.settings.get("authors", {})},
+        "forgotten": sorted({code for one in (source, target) for code in one.forgotten}),
+    }
+    told = {name: value for name, value in people.items() if value}
+    save_thread(connection, replace(target, settings={**target.settings, **told}))
 
 
-def _clear(connection: DuckDBPyConnection, thread_ids: Sequence[str]) -> None:
+def clear(connection: DuckDBPyConnection, thread_ids: Sequence[str]) -> None:
     """Remove what follows from chats' messages and is made anew by the next run."""
     for table in ("windows", "reply_links"):
         connection.execute(
@@ -209,33 +225,6 @@ def close_gaps(connection: DuckDBPyConnection, thread_id: str) -> None:
     )
 
 
-def forget_thread(connection: DuckDBPyConnection, thread_id: str) -> dict[str, int]:
-    """Remove a chat: messages, windows, documents and all that was generated from them.
-
-    Comparisons and ratings stay, as they hold ids and numbers; what a judge said is removed.
-
-    Returns:
-        Rows removed by table.
-    """
-    documents = "SELECT document_id::VARCHAR FROM documents WHERE thread_id = $key"
-    messages = "SELECT message_id::VARCHAR FROM messages WHERE thread_id = $key"
-    values = {"key": thread_id}
-    _forget_remarks(connection, documents, messages, values)
-    return {
-        table: _deleted(connection, f'DELETE FROM "{table}" WHERE thread_id = $key', values)  # noqa: S608
-        for table in (
-            "generations",
-            "documents",
-            "thumbnails",
-            "windows",
-            "reply_links",
-            "imports",
-            "messages",
-            "threads",
-        )
-    }
-
-
 def forget_texts(connection: DuckDBPyConnection, thread_id: str) -> None:
     """Remove what was written about a chat's messages, before others take their place.
 
@@ -257,7 +246,7 @@ def forget_texts(connection: DuckDBPyConnection, thread_id: str) -> None:
     connection.execute(f"DELETE {written}", values)
     for table in ("generations", "thumbnails"):
         connection.execute(f'DELETE FROM "{table}" WHERE thread_id = $key', values)  # noqa: S608
-    _clear(connection, [thread_id])
+    clear(connection, [thread_id])
 
 
 def threads_of_author(connection: DuckDBPyConnection, author: str) -> list[str]:
@@ -266,89 +255,3 @@ def threads_of_author(connection: DuckDBPyConnection, author: str) -> list[str]:
         "SELECT DISTINCT thread_id FROM messages WHERE author = ? ORDER BY ALL", [author]
     ).fetchall()
     return [key for (key,) in rows]
-
-
-def forget_author(
-    connection: DuckDBPyConnection, author: str, thread_ids: Sequence[str]
-) -> dict[str, int]:
-    """Remove a person's messages from chats, and every document that names them.
-
-    The windows and reply links of these chats are removed too, to be made anew without the person.
-
-    Returns:
-        Rows removed by table.
-    """
-    values = {"author": author, "keys": list(thread_ids)}
-    named = "contains(concat_ws(chr(10), {text}), $author)"
-    of_them = "thread_id IN (SELECT unnest($keys))"
-    documents = (
-        f"SELECT document_id::VARCHAR FROM documents WHERE {of_them} AND "  # noqa: S608
-        + named.format(text="subject, title, summary, content, array_to_string(authors, chr(10))")
-    )
-    messages = f"SELECT message_id::VARCHAR FROM messages WHERE {of_them} AND author = $author"  # noqa: S608
-    _forget_remarks(connection, documents, messages, values)
-    connection.execute(
-        f"""
-        UPDATE imports SET message_ids = kept.ids
-        FROM (
-          SELECT import_id AS import, coalesce(
-              list(id ORDER BY place) FILTER (gone.message_id IS NULL), []) AS ids
-          FROM (
-            SELECT import_id, unnest(message_ids) AS id,
-              generate_subscripts(message_ids, 1) AS place
-            FROM imports WHERE {of_them}
-          ) LEFT JOIN (
-            SELECT message_id FROM messages WHERE {of_them} AND author = $author
-          ) gone ON id = gone.message_id
-          GROUP BY import_id
-        ) kept
-        WHERE import_id = kept.import
-        """,  # noqa: S608
-        values,
-    )
-    removed = {
-        "generations": _deleted(
-            connection,
-            f"""
-            DELETE FROM generations WHERE signature IN (
-              SELECT signature FROM generations, json_tree(output)
-              WHERE {of_them} AND (contains(subject, $author) OR contains(atom->>'$', $author)))
-            """,  # noqa: S608
-            values,
-        ),
-        "documents": _deleted(
-            connection,
-            f"DELETE FROM documents WHERE document_id::VARCHAR IN ({documents})",  # noqa: S608
-            values,
-        ),
-        "messages": _deleted(
-            connection,
-            f"DELETE FROM messages WHERE {of_them} AND author = $author",  # noqa: S608
-            values,
-        ),
-    }
-    _clear(connection, thread_ids)
-    removed["thumbnails"] = sum(drop_unused_thumbnails(connection, key) for key in thread_ids)
-    for key in thread_ids:
-        close_gaps(connection, key)
-    return removed
-
-
-def _forget_remarks(
-    connection: DuckDBPyConnection, documents: str, messages: str, values: Mapping[str, object]
-) -> None:
-    """Remove what people and judges said about documents and messages that go."""
-    connection.execute(
-        f"DELETE FROM annotations WHERE parent_id IN ({documents} UNION ALL {messages})",  # noqa: S608
-        values,
-    )
-    connection.execute(
-        "UPDATE comparisons SET feedback = NULL WHERE feedback IS NOT NULL "  # noqa: S608
-        f"AND (post_a IN ({documents}) OR post_b IN ({documents}))",
-        {name: value for name, value in values.items() if f"${name}" in documents},
-    )
-
-
-def _deleted(connection: DuckDBPyConnection, statement: str, values: Mapping[str, object]) -> int:
-    [count] = connection.execute(statement, values).fetchone() or (0,)
-    return int(count)

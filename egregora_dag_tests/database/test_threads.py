@@ -1,6 +1,5 @@
 """Chats as such: registering, correcting, merging and forgetting them."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -26,13 +25,10 @@ from egregora_dag.database.threads import (
     ThreadNotFoundError,
     all_threads,
     close_gaps,
-    forget_author,
-    forget_thread,
     get_thread,
     merge_threads,
     save_thread,
     set_timezone,
-    threads_of_author,
     undo_import,
 )
 from egregora_dag.resources import Warehouse
@@ -326,130 +322,3 @@ def test_gaps_are_closed_in_the_order_that_is(warehouse: Warehouse) -> None:
         close_gaps(connection, "a")
     assert numbered(warehouse, "a") == [(0, "a 1"), (1, "a 2"), (2, "a 4"), (3, "a 5")]
     assert [n for n, _ in numbered(warehouse, "b")] == [0, 2]
-
-
-def populated(warehouse: Warehouse) -> dict[str, str]:
-    """Two chats with something in every table; ids of documents by what they are."""
-    documents = {}
-    for sequence, key in enumerate("ab"):
-        fill(warehouse, key)
-        add_import(warehouse, key, range(8))
-        query(
-            warehouse.path,
-            "INSERT INTO reply_links SELECT message_id, thread_id, message_id, message_id, 1, "
-            "false FROM messages WHERE thread_id = ?",
-            key,
-        )
-        documents[f"{key} about Ada"] = add_document(warehouse, key, content="said Ada there")
-        documents[f"{key} about Bo"] = add_document(warehouse, key, authors=["Bo"])
-        add_generation(warehouse, key, output='{"content": "said Ada there"}')
-        add_generation(warehouse, key, subject="Bo")
-        pair = documents[f"{key} about Ada"], documents[f"{key} about Bo"]
-        add_comparison(warehouse, sequence, *pair)
-        add_annotation(warehouse, documents[f"{key} about Ada"], "document")
-        add_annotation(warehouse, message_id(key, 0), "message")
-        add_annotation(warehouse, message_id(key, 1), "message")
-    return documents
-
-
-def test_a_forgotten_chat_is_gone_from_every_table_and_others_stay(warehouse: Warehouse) -> None:
-    documents = populated(warehouse)
-    with warehouse.transaction() as connection:
-        removed = forget_thread(connection, "a")
-    expected = {"generations": 2, "documents": 2, "thumbnails": 0, "windows": 2, "reply_links": 8}
-    assert removed == {**expected, "imports": 1, "messages": 8, "threads": 1}
-    assert counts(warehouse, *removed, where="thread_id = 'a'") == [0] * 8
-    assert counts(warehouse, *removed, where="thread_id = 'b'") == [*removed.values()]
-    assert counts(warehouse, "annotations", "comparisons") == [3, 2]
-    remarks = query(warehouse.path, "SELECT post_a, feedback FROM comparisons ORDER BY sequence")
-    assert remarks == [
-        (documents["a about Ada"], None),
-        (documents["b about Ada"], '"Ada is funnier"'),
-    ]
-    kept = query(warehouse.path, "SELECT parent_id FROM annotations")
-    assert {id_ for (id_,) in kept} == {
-        documents["b about Ada"],
-        message_id("b", 0),
-        message_id("b", 1),
-    }
-
-
-def test_a_forgotten_person_is_named_nowhere_in_their_chats(warehouse: Warehouse) -> None:
-    documents = populated(warehouse)
-    with warehouse.transaction() as connection:
-        assert threads_of_author(connection, NAME) == ["a", "b"]
-        removed = forget_author(connection, NAME, ["a", "b"])
-    assert removed == {"generations": 2, "documents": 2, "messages": 4, "thumbnails": 0}
-    with warehouse.transaction() as connection:
-        assert threads_of_author(connection, NAME) == []
-    for table in ("messages", "documents", "generations", "imports", "comparisons", "annotations"):
-        assert NAME not in str(query(warehouse.path, f"FROM {table}"))
-    for key in "ab":
-        left = [f"{key} {n}" for n in (1, 2, 3, 5, 6, 7)]
-        assert numbered(warehouse, key) == list(enumerate(left))
-    assert counts(warehouse, "windows", "reply_links") == [0, 0]
-    kept = {str(id_) for (id_,) in query(warehouse.path, "SELECT document_id FROM documents")}
-    assert kept == {documents["a about Bo"], documents["b about Bo"]}
-    lengths = "SELECT len(message_ids), list_contains(message_ids, ?::UUID) FROM imports"
-    assert query(warehouse.path, lengths, message_id("a", 0)) == [(6, False)] * 2
-    annotated = query(warehouse.path, "SELECT parent_id FROM annotations ORDER BY ALL")
-    assert annotated == sorted((message_id(key, 1),) for key in "ab")
-
-
-def test_a_person_forgotten_in_one_chat_stays_in_another(warehouse: Warehouse) -> None:
-    populated(warehouse)
-    tables = ("messages", "documents", "generations", "windows", "imports")
-    before = {
-        table: query(warehouse.path, f"FROM {table} WHERE thread_id = 'b'") for table in tables
-    }
-    with warehouse.transaction() as connection:
-        forget_author(connection, NAME, ["a"])
-        assert threads_of_author(connection, NAME) == ["b"]
-    for table in tables:
-        assert query(warehouse.path, f"FROM {table} WHERE thread_id = 'b'") == before[table]
-
-
-@pytest.mark.parametrize("column", ["subject", "title", "summary", "content", "authors"])
-def test_a_document_that_names_a_forgotten_person_anywhere_is_removed(
-    warehouse: Warehouse, column: str
-) -> None:
-    fill(warehouse, "a")
-    name = 'O\'Brien ("Bob") %_\\'
-    value = [name] if column == "authors" else name
-    gone = add_document(warehouse, "a", **{column: value})
-    add_annotation(warehouse, gone, "document")
-    with warehouse.transaction() as connection:
-        assert forget_author(connection, name, ["a"])["documents"] == 1
-    assert counts(warehouse, "documents", "annotations", "messages") == [0, 0, 8]
-
-
-@pytest.mark.parametrize("name", ['Ann "Nan" Lee', "back\\slash", "Zoë", "tab\there", "O'Brien"])
-def test_a_generation_that_names_a_forgotten_person_is_removed_however_json_writes_the_name(
-    warehouse: Warehouse, name: str
-) -> None:
-    fill(warehouse, "a")
-    for ascii_ in (True, False):
-        output = json.dumps({"content": f"said {name}."}, ensure_ascii=ascii_)
-        add_generation(warehouse, "a", output=output)
-    with warehouse.transaction() as connection:
-        assert forget_author(connection, name, ["a"])["generations"] == 2
-
-
-def test_forgetting_a_stranger_changes_no_message_or_document(warehouse: Warehouse) -> None:
-    populated(warehouse)
-    with warehouse.transaction() as connection:
-        removed = forget_author(connection, "Nobody", ["a"])
-    assert removed == {"generations": 0, "documents": 0, "messages": 0, "thumbnails": 0}
-    assert counts(warehouse, "messages", "documents") == [16, 4]
-
-
-def test_references_hold_after_every_change(warehouse: Warehouse) -> None:
-    populated(warehouse)
-    with warehouse.transaction() as connection:
-        forget_author(connection, NAME, ["a"])
-        merge_threads(connection, *(get_thread(connection, key) for key in "ab"))
-        forget_thread(connection, "nothing")
-    # A write verifies what it touches; this one touches the whole chat.
-    table = MESSAGES.table()
-    assert warehouse.write(MESSAGES, table).changed == 0
-    assert [n for n, _ in numbered(warehouse, "b")] == list(range(14))

@@ -12,12 +12,14 @@ import pytest
 from egregora_dag.assets.content import WriterSettings
 from egregora_dag.database import connections
 from egregora_dag.database import threads as chats
+from egregora_dag.database.forgetting import forget_author, forget_thread
 from egregora_dag.database.schemas import DOCUMENTS, MESSAGES
 from egregora_dag.database.threads import Thread
 from egregora_dag.database.writing import write_rows
 from egregora_dag.enriching import Enrichments, page_reader
 from egregora_dag.exceptions import EgregoraError
 from egregora_dag.publishing import Again, Published, publish
+from egregora_dag.naming import Names
 from egregora_dag.resources import Inbox, Warehouse
 from egregora_dag.writers import OfflineWriter, Page
 from egregora_dag_tests.conftest import add_thread, at, insert, message_rows, query
@@ -275,14 +277,14 @@ def test_thumbnails_are_forgotten_with_their_chat_and_with_who_sent_the_file(
     shown: Warehouse,
 ) -> None:
     with shown.transaction() as connection:
-        assert chats.forget_author(connection, "Bo", ["pier"])["thumbnails"] == 0
-        assert chats.forget_author(connection, "Ada", ["pier"])["thumbnails"] == 1
+        assert forget_author(connection, ["Bo"], Names.of(["Bo"]), ["pier"])["thumbnails"] == 0
+        assert forget_author(connection, ["Ada"], Names.of(["Ada"]), ["pier"])["thumbnails"] == 1
     assert thumbnails(shown) == []
 
 
 def test_a_chat_is_forgotten_with_its_thumbnails(shown: Warehouse) -> None:
     with shown.transaction() as connection:
-        assert chats.forget_thread(connection, "pier")["thumbnails"] == 1
+        assert forget_thread(connection, "pier")["thumbnails"] == 1
     assert thumbnails(shown) == []
 
 
