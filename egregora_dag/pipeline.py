@@ -38,7 +38,7 @@ from egregora_dag.assets.content import remembered_model
 from egregora_dag.assets.ingestion import threads_changed
 from egregora_dag.assets.views import view_assets
 from egregora_dag.automation import import_job, links_job, ranking_job, run_config_of
-from egregora_dag.database import copies, dagster_runs, mirror, pseudonyms
+from egregora_dag.database import compacting, copies, dagster_runs, mirror, pseudonyms
 from egregora_dag.database import threads as chats
 from egregora_dag.database.threads import Thread
 from egregora_dag.definitions import definitions_of
@@ -439,6 +439,7 @@ class Pipeline:
         with self.warehouse.transaction() as connection:
             copies.withdraw(self.home)
             count = pseudonyms.forget_all(connection)
+        compacting.rewrite(self.home.database)
         copies.publish(self.home)
         return count
 

@@ -17,7 +17,7 @@ from egregora_dag.inbox import (
     put,
     put_all,
     register,
-    remove,
+    remove_chats,
     remove_content,
     settled,
     sorted_in,
@@ -252,7 +252,7 @@ def test_the_files_of_a_content_are_removed_and_others_stay(inbox: Path, outside
 def test_a_chats_folder_is_removed_with_all_that_is_in_it(inbox: Path, outside: Path) -> None:
     copy = put(inbox, placements(export(outside))[0])
     for _ in range(2):
-        remove(copy.parent)
+        remove_chats(inbox, [copy.parent.name])
         assert list(inbox.iterdir()) == []
 
 

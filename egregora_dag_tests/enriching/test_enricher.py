@@ -18,8 +18,8 @@ from egregora_dag.database.threads import Thread
 from egregora_dag.database.writing import write_rows
 from egregora_dag.enriching import Enrichments, page_reader
 from egregora_dag.exceptions import EgregoraError
-from egregora_dag.publishing import Again, Published, publish
 from egregora_dag.naming import Names
+from egregora_dag.publishing import Again, Published, publish
 from egregora_dag.resources import Inbox, Warehouse
 from egregora_dag.writers import OfflineWriter, Page
 from egregora_dag_tests.conftest import add_thread, at, insert, message_rows, query
