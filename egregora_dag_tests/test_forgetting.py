@@ -288,12 +288,10 @@ def test_forgetting_waits_for_no_run_that_would_bring_back_what_it_removes(
         run_id=str(uuid.uuid4()),
         tags={"dagster/partition": "regatta"},
     )
-    for forget in (
-        lambda: pipeline.forget_thread("regatta"),
-        lambda: pipeline.forget_author(PERSON),
-    ):
-        with pytest.raises(EgregoraError, match=run.run_id):
-            forget()
+    with pytest.raises(EgregoraError, match=run.run_id):
+        pipeline.forget_thread("regatta")
+    with pytest.raises(EgregoraError, match=run.run_id):
+        pipeline.forget_author(PERSON)
     assert (pipeline.home.inbox / "regatta").is_dir()
 
 
