@@ -65,6 +65,9 @@ import_job = define_asset_job(
     "import_chats",
     _CHAT_ASSETS,
     description="Reads new exports of chats and writes about them.",
+    # The inbox sensor asks once for what its files hold, so a run whose worker died comes again by
+    # itself. It finds what is stored already, whatever step it had come to.
+    tags={"dagster/max_retries": "2", "dagster/retry_strategy": "ALL_STEPS"},
 )
 links_job = define_asset_job(
     "link_replies",

@@ -26,7 +26,7 @@ from egregora_dag.settings import Home
 REPOSITORY = Path(__file__).parents[2]
 LOCATION = {"repositoryName": "__repository__", "repositoryLocationName": "egregora_dag"}
 # Longer than anything takes on two busy cores; waits end as soon as what they wait for is there.
-DEADLINE = 240.0
+DEADLINE = 420.0
 _PAUSE = 0.25
 ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 _PATH_OF_OURS = re.compile(
@@ -142,6 +142,11 @@ class Server:
             self._kill_group()
             self._process.wait()
 
+    def kill(self) -> None:
+        """End it and its process group at once."""
+        self._kill_group()
+        self._process.wait()
+
     def _kill_group(self) -> None:
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -199,6 +204,10 @@ class Deployment:
     def start_daemon(self) -> None:
         """Start the daemon."""
         self._start("daemon", [script("dagster-daemon"), "run"])
+
+    def kill_daemon(self) -> None:
+        """End the daemon, and whatever it started, by SIGKILL."""
+        self._servers["daemon"].kill()
 
     def stop_daemon(self) -> None:
         """Stop the daemon."""
