@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from egregora_dag import bradley_terry
 from egregora_dag.database.elo import INITIAL_RATING, updated_ratings
 from egregora_dag.database.identifiers import make_id
 from egregora_dag.database.rerating import Weighing
@@ -73,6 +72,9 @@ def strengths_of(comparisons: pa.Table, weighing: Weighing) -> pa.Table:
     Returns:
         Rows of `bradley_terry`: the posts with verdicts that count.
     """
+    # Loading it takes longer than loading Dagster, and most processes rate nothing.
+    from egregora_dag import bradley_terry  # noqa: PLC0415
+
     judge = pc.dictionary_encode(comparisons["judge"].combine_chunks())
     by_judge = np.array([weighing.weight_of(name) for name in judge.dictionary.to_pylist()])
     weight = by_judge[judge.indices.to_numpy()] if len(judge) else np.zeros(0)
