@@ -27,7 +27,11 @@ from egregora_dag.settings import Home
 
 SHARED = Path(__file__).parents[2] / "shared"
 # What takes long is begun first, so that no process is left with it when the others are done.
-LONG = ("e2e/", "test_pipeline", "test_reference", "test_cli", "test_task_queue", "test_checks")
+LONG = (
+    *("e2e/", "test_pipeline", "test_forgetting", "test_crashes", "test_reference", "test_cli"),
+    *("test_strangers", "test_crowds", "test_reading", "test_backups", "test_doctor"),
+    *("test_task_queue", "test_checks"),
+)
 # The tests of this folder share one deployment.
 DEPLOYED = "egregora_dag_tests/e2e/deployed"
 

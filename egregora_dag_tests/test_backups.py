@@ -121,6 +121,7 @@ def test_a_backup_is_read_by_other_programs(kept: Kept) -> None:
     assert manifest["files"].keys() == on_disk - {"manifest.json"}
 
 
+@pytest.mark.torture
 def test_a_restored_home_runs_on_and_keeps_dagsters_history_at_the_next_backup(
     kept: Kept, tmp_path: Path
 ) -> None:

@@ -60,7 +60,7 @@ def materialize_parts(database: Path, keys: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("count", "processes"),
-    [(40, 4), pytest.param(3500, 8, marks=pytest.mark.torture)],
+    [(24, 4), pytest.param(3500, 8, marks=pytest.mark.torture)],
     ids=["short", "long"],
 )
 def test_partitions_of_many_processes_are_all_there(

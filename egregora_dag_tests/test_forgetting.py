@@ -295,6 +295,7 @@ def test_forgetting_waits_for_no_run_that_would_bring_back_what_it_removes(
     assert (pipeline.home.inbox / "regatta").is_dir()
 
 
+@pytest.mark.torture
 def test_two_names_of_one_person_become_one_and_ids_documents_and_ratings_stay(
     pipeline: Pipeline,
 ) -> None:

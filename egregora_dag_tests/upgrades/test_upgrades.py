@@ -80,6 +80,7 @@ def test_a_file_satisfies_every_contract_once_it_is_migrated(version: int, tmp_p
             connection.execute(f'FROM "{view}"').fetchall()
 
 
+@pytest.mark.torture
 def test_a_file_of_the_first_version_is_worked_on(tmp_path: Path) -> None:
     home = unpacked(1, tmp_path)
     before = content(home)
