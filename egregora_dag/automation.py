@@ -11,8 +11,9 @@ and ends the daily ranking.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import Any, Final, TypeVar
 
 from dagster import (
     AssetSelection,
@@ -36,6 +37,7 @@ from egregora_dag.assets.common import THREADS
 from egregora_dag.assets.conversation import WindowSettings
 from egregora_dag.assets.ingestion import ImportSettings, threads_changed
 from egregora_dag.database import dagster_runs, mirror
+from egregora_dag.database.exceptions import DatabaseLockedError
 from egregora_dag.database.identifiers import make_id
 from egregora_dag.database.schemas import IMPORTS
 from egregora_dag.database.threads import Thread, all_threads
@@ -43,6 +45,8 @@ from egregora_dag.discretion import discreet
 from egregora_dag.resources import Inbox, Warehouse
 from egregora_dag.site.generator import is_installed
 from egregora_dag.task_queue import Request
+
+_Evaluation = TypeVar("_Evaluation", bound=Callable[..., Any])
 
 _CHAT_ASSETS: Final = AssetSelection.assets("messages", "imports", "windows", "documents")
 _GLOBAL_ASSETS: Final = AssetSelection.groups("ranking", "views") | AssetSelection.assets(
@@ -134,6 +138,20 @@ def run_config_of(thread: Thread, *, rebuild: bool = False) -> RunConfig:
     )
 
 
+def _in_turn(evaluate: _Evaluation) -> _Evaluation:
+    """A sensor that leaves a turn out while another process holds the database."""
+
+    @wraps(evaluate)
+    def turn(*arguments: Any, **named: Any) -> Any:
+        try:
+            return evaluate(*arguments, **named)
+        except DatabaseLockedError as error:
+            return SkipReason(f"{error} The next turn looks again.")
+
+    wrapped: Any = turn
+    return wrapped  # type: ignore[no-any-return]
+
+
 @sensor(
     job=import_job,
     minimum_interval_seconds=10,
@@ -141,6 +159,7 @@ def run_config_of(thread: Thread, *, rebuild: bool = False) -> RunConfig:
     description="Imports exports that are put into the inbox, once per content.",
 )
 @discreet
+@_in_turn
 def inbox_sensor(
     context: SensorEvaluationContext, warehouse: Warehouse, inbox: Inbox
 ) -> SensorResult | SkipReason:
@@ -204,6 +223,7 @@ def _requests(warehouse: Warehouse, seen: Mapping[str, exports.Seen]) -> Iterato
     description="Keeps the tables runs and tasks up to date with Dagster's storage.",
 )
 @discreet
+@_in_turn
 def mirror_runs(context: SensorEvaluationContext, warehouse: Warehouse) -> SkipReason:
     """Reports runs whose process is gone, then pulls what has changed; it launches nothing."""
     gone = dagster_runs.reap(context.instance)
@@ -221,6 +241,7 @@ def mirror_runs(context: SensorEvaluationContext, warehouse: Warehouse) -> SkipR
     description="Launches a run for each pending task of the queue, and keeps its state.",
 )
 @discreet
+@_in_turn
 def work_off_queue(
     context: SensorEvaluationContext, warehouse: Warehouse
 ) -> SensorResult | SkipReason:

@@ -97,8 +97,8 @@ def test_comparisons_ratings_and_views_follow_without_anybody_launching_them(
     followed = [run for run in ranked.runs() if assets_of(run) & (VIEWS | RANKING)]
     for run in followed:
         assert {"key": "dagster/sensor_name", "value": "follow_documents"} in run["tags"]
-    # The site follows at the next tenth minute, which may be in one of these runs.
-    assert set().union(*map(assets_of, followed)) - {"site"} == VIEWS | RANKING
+    # The site and the copy follow at the next tenth minute, which may be in one of these runs.
+    assert set().union(*map(assets_of, followed)) - {"site", "published_copy"} == VIEWS | RANKING
     assert "FAILURE" not in {run["status"] for run in followed}
     assert not posts_without_rating(ranked, WHATSAPP, IRC)
     assert ranked.rows("SELECT count(*) FROM top_posts")[0][0] > 0
