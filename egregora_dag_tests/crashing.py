@@ -7,6 +7,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,9 @@ from egregora_dag_tests.conftest import query
 # Forked from one that has imported all, as importing takes longer than most of what is killed.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["egregora_dag.cli.running", "egregora_dag_tests.crashing"])
+
+# Seconds to wait for what comes at once where there is nothing else to do.
+_PATIENCE: Final = 120
 
 # Table → columns that tell when, or in which run, and so differ between two runs of the same.
 TABLES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -109,16 +113,28 @@ def killed(
 
 
 def said_until_killed(target: Callable[..., None], *arguments: object, after: float) -> list[str]:
-    """Like `killed`, for a function that takes the end of a pipe; returns what it sent."""
+    """Kill a function that takes the end of a pipe; returns what it sent.
+
+    Args:
+        target: The function.
+        *arguments: What it takes before the pipe's end.
+        after: Seconds from its first word, which it may take long for on a busy machine.
+
+    Returns:
+        All that it said.
+    """
     receiving, sending = _FORKS.Pipe(duplex=False)
-    killed(target, *arguments, sending, after=after)
+    process = _FORKS.Process(target=target, args=(*arguments, sending))
+    process.start()
     sending.close()
+    assert receiving.poll(_PATIENCE)
+    time.sleep(after)
+    process.kill()
+    process.join()
     said = []
-    while receiving.poll():
-        try:
+    with suppress(EOFError):
+        while True:
             said.append(receiving.recv())
-        except EOFError:
-            break
     return said
 
 

@@ -139,7 +139,7 @@ def test_a_comparison_that_was_recorded_outlives_its_process(
         # One may have been stored and not been told.
         unsaid = len(found) - len(stored | set(said))
         assert unsaid in {0, 1}
-        seen.struck["in" if unsaid else "after" if said else "before"] += 1
+        seen.struck["in" if unsaid else "after"] += 1
         stored = found
         with EloStore(db_path=path) as store:
             assert store.replay() == store.get_all_ratings()
