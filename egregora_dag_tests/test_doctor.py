@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 from dagster._daemon.types import DaemonHeartbeat
 
 from egregora_dag import doctor
-from egregora_dag.database import copies, dagster_runs, mirror
+from egregora_dag.database import connections, copies, dagster_runs, mirror
 from egregora_dag.doctor import Line, examine
 from egregora_dag.instance import dagster_instance
 from egregora_dag.resources import Warehouse
@@ -211,7 +211,14 @@ def test_runs_are_compared_with_dagsters_and_those_without_a_process_reported(ho
     assert oks["mirror"] == "2 runs were not as Dagster has them, and are now"
     assert oks["daemon"] == "runs"
     assert sorted(query(home.database, "SELECT status FROM runs")) == [("failed",), ("running",)]
-    execute(home.database, "UPDATE runs SET status = 'completed' WHERE status = 'failed'")
+    # As if nothing had happened to it since, so that the mirror does not look at it again.
+    with dagster_instance(home, share=False) as instance:
+        [record] = instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.FAILURE]))
+    with connections.connect(home.database) as connection:
+        connection.execute(
+            "UPDATE runs SET status = 'completed', ended_at = ? WHERE status = 'failed'",
+            [record.update_timestamp],
+        )
     assert "1 runs are not as Dagster has them" in found(home, "fix")["mirror"]
 
 
