@@ -75,10 +75,11 @@ def examine(home: Home) -> Iterator[Line]:
 
 
 def _permissions(home: Home) -> Line:
+    # What is in the inbox is as people put it there; the folder itself keeps others out.
     open_to_others = sum(
         bool(path.lstat().st_mode & 0o077)
         for path in (home.root, *home.root.rglob("*"))
-        if not path.is_symlink()
+        if not path.is_symlink() and home.inbox not in path.parents
     )
     if open_to_others:
         advice = f"others may use {open_to_others} files or folders. chmod -R go= {home.root}"
