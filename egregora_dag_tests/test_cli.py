@@ -169,6 +169,7 @@ def test_state_is_private_and_lives_in_one_home(demo: tuple[Path, str]) -> None:
         "dagster",
         "inbox",
         "pipeline.duckdb",
+        "published",
         "secret",
     }
 
