@@ -46,7 +46,7 @@ HOSTILE = st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join))
 
 def front_matter(text: str) -> tuple[dict[str, object], str]:
     """A Markdown file's front matter and the rest."""
-    _, front, body = text.split("---\n", 2)
+    front, body = text.removeprefix("---\n").split("\n---\n", 1)
     return yaml.safe_load(front), body
 
 
