@@ -68,27 +68,33 @@ SELECT rowid AS row, * REPLACE (
       if(is_keyed_id(message_id) <> {keyed}, message_id::VARCHAR, NULL)) AS native_id,
     if($several, chat || chr(31), '') || coalesce(reply_native,
       if(is_keyed_id(reply_to) <> {keyed}, reply_to::VARCHAR, NULL)) AS reply_native),
-  local_time::VARCHAR || if(utc, 'Z', '') AS clock
+  if(utc, concat(local_time::VARCHAR, 'Z'), local_time::VARCHAR) AS clock
 FROM (SELECT rowid, {columns} FROM {table})
 """
 
-_ESSENCE = """coalesce(native_id, clock || chr(31) || coalesce(author, '') || chr(31)
-    || coalesce(identity, content))"""
+# A chain of `||` would make each of its parts anew.
+_NAME = """if(native_id IS NULL,
+    concat($prefix, clock, chr(31), author, chr(31), coalesce(identity, content), chr(31),
+      occurrence),
+    concat($prefix, native_id, chr(31), occurrence))"""
 
-# Repetition is found on narrow rows, and few messages are said twice in a minute.
+# Repetition is found on narrow rows, and few messages are said twice in a minute: to mark those is
+# less work than a join, and leaves the rows in order.
 _ESSENCES = """
 CREATE OR REPLACE TEMP TABLE essences AS
 SELECT row, CASE WHEN native_id IS NULL
-  THEN hash(clock, coalesce(author, ''), coalesce(identity, content))
+  THEN hash(local_time, utc, coalesce(author, ''), coalesce(identity, content))
   ELSE hash(native_id) END AS essence
 FROM ({chosen})
 """
 _REPEATED = """
-CREATE OR REPLACE TEMP TABLE repeated AS
-SELECT row, row_number() OVER (PARTITION BY essence ORDER BY row) - 1 AS occurrence
-FROM essences SEMI JOIN (
-  SELECT essence FROM essences GROUP BY essence HAVING count(*) > 1
-) USING (essence);
+ALTER TABLE {table} ADD COLUMN IF NOT EXISTS occurrence BIGINT DEFAULT 0;
+UPDATE {table} SET occurrence = before FROM (
+  SELECT row, row_number() OVER (PARTITION BY essence ORDER BY row) - 1 AS before
+  FROM essences SEMI JOIN (
+    SELECT essence FROM essences GROUP BY essence HAVING count(*) > 1
+  ) USING (essence)
+) WHERE rowid = row AND before > 0;
 DROP TABLE essences
 """
 
@@ -96,7 +102,7 @@ _ROWS = f"""
 WITH chosen AS ({{chosen}})
 SELECT
   coalesce(if($keeps_ids AND is_keyed_id(message_id) = {{keyed}}, message_id, NULL),
-    {{make_id}}($prefix || {_ESSENCE} || chr(31) || coalesce(occurrence, 0))) AS message_id,
+    {{make_id}}({_NAME})) AS message_id,
   $thread AS thread_id,
   $source AS source,
   row AS position,
@@ -120,7 +126,7 @@ SELECT
     'reactions': coalesce(reactions, MAP {{{{}}}}::MAP(VARCHAR, BIGINT)),
     'extra': {{extra}}
   }}}} AS metadata
-FROM chosen LEFT JOIN repeated USING (row) {{hidden}}
+FROM chosen {{hidden}}
 """  # noqa: S608 - made of constants
 
 
@@ -182,12 +188,14 @@ class ChatRows:
         values: What it takes.
         count: How many there are.
         pseudonyms: Pseudonym → author, for those who write in it.
+        in_order: Whether they come by position.
     """
 
     query: str
     values: Mapping[str, object]
     count: int
     pseudonyms: Mapping[str, str] = field(repr=False)
+    in_order: bool
 
 
 @contextmanager
@@ -428,7 +436,7 @@ def chat_rows(
     pseudonyms = hiding.hide(scratch, privacy, chosen, which, known) if privacy.is_on else {}
     key = (privacy.id_key,) if privacy.is_on else ()
     scratch.execute(_ESSENCES.format(chosen=chosen), which)
-    scratch.execute(_REPEATED)
+    scratch.execute(_REPEATED.format(table=table))
     [count] = scratch.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,)  # noqa: S608
     yield ChatRows(
         _ROWS.format(chosen=chosen, keyed=keyed, **hiding.columns(privacy)),
@@ -443,8 +451,9 @@ def chat_rows(
         },
         count,
         pseudonyms,
+        in_order=not privacy.is_on,
     )
-    scratch.execute("DROP TABLE repeated; DROP TABLE IF EXISTS ordered")
+    scratch.execute("DROP TABLE IF EXISTS ordered")
     if privacy.is_on:
         hiding.done(scratch)
 

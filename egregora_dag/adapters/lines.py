@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 
 T = TypeVar("T")
 
-_CHUNK: Final = 1 << 23
+_CHUNK: Final = 1 << 24
 # No line of a chat is as long; what is, is passed over and rejected.
 LONGEST_LINE: Final = 1 << 24
 _BATCH_ROWS: Final = 1 << 15
@@ -103,17 +103,28 @@ class _Cutter:
             block = block.replace(b"\0", "\ufffd".encode())
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
-        block, recoded = utf8(block)
-        self._recoded += recoded
         if not block.endswith(b"\n"):
             block += b"\n"
-        signs = np.frombuffer(block, np.uint8)
-        is_end = signs == _LINE_FEED
-        ends = np.flatnonzero(is_end)
-        # Without its line feeds the block is what Arrow wants: strings without gaps between them.
-        offsets = np.concatenate(([0], ends - np.arange(len(ends)))).astype(np.int32)
-        data = pa.py_buffer(signs[~is_end])
-        return pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), data)
+        try:
+            return _cut(block)
+        except pa.ArrowInvalid:
+            # Not UTF-8.
+            block, recoded = utf8(block)
+            self._recoded += recoded
+            return _cut(block)
+
+
+def _cut(block: bytes) -> pa.StringArray:
+    """The lines of a block that ends with a line feed.
+
+    Raises:
+        pa.ArrowInvalid: One of them is not UTF-8.
+    """
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _LINE_FEED)
+    # Without its line feeds the block is what Arrow wants: strings without gaps between them.
+    offsets = np.concatenate(([0], ends - np.arange(len(ends)))).astype(np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(block.replace(b"\n", b""))]
+    return pa.BinaryArray.from_buffers(pa.binary(), len(ends), buffers).cast(pa.string())
 
 
 def utf8(block: bytes) -> tuple[bytes, int]:

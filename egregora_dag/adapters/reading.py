@@ -26,9 +26,11 @@ from egregora_dag.database.schemas import MESSAGES_SCHEMA
 _BATCH: Final = 50_000
 # Two of DuckDB's groups of rows.
 _STRETCH: Final = 2 * 122_880
+# Enough that rows are made on all cores while others are handed out.
+_BUFFER: Final = "SET streaming_buffer_size = '64MB'"
 _COLUMNS: Final = ", ".join(f'"{name}"' for name in MESSAGES_SCHEMA)
 _STRETCH_ROWS: Final = (
-    f"SELECT {_COLUMNS} FROM ({{query}}) WHERE position BETWEEN $first AND $last ORDER BY position"  # noqa: S608
+    f"SELECT {_COLUMNS} FROM ({{query}}) WHERE position BETWEEN $first AND $last {{order}}"  # noqa: S608
 )
 
 
@@ -86,6 +88,7 @@ def _read(
 ) -> Iterator[pa.Schema | pa.RecordBatch]:
     """The schema once the file is read, then the batches; holds the scratch database meanwhile."""
     with scratch_database() as scratch:
+        scratch.execute(_BUFFER)
         parsed = parse_file(scratch, file, adapter, reading)
         chats = (
             {None: thread}
@@ -105,18 +108,22 @@ def _read(
                 privacy=privacy,
             ) as rows:
                 if number == 0:
-                    yield _stretch(scratch, rows, -1).schema
+                    yield _stretch(scratch, rows, -1, -1).schema
                 yield from _in_order(scratch, rows)
 
 
 def _in_order(scratch: DuckDBPyConnection, rows: ChatRows) -> Iterator[pa.RecordBatch]:
-    """The rows by position, made stretch by stretch: all of them at once would fill the memory."""
-    for first in range(0, rows.count, _STRETCH):
-        yield from _stretch(scratch, rows, first)
+    """The rows by position; to be sorted all at once they would fill the memory."""
+    stretch = max(rows.count, 1) if rows.in_order else _STRETCH
+    for first in range(0, rows.count, stretch):
+        yield from _stretch(scratch, rows, first, first + stretch - 1)
 
 
-def _stretch(scratch: DuckDBPyConnection, rows: ChatRows, first: int) -> pa.RecordBatchReader:
-    """The rows from this position on; sorted they are made on all cores, unsorted on one."""
-    last = first + _STRETCH - 1 if first >= 0 else first
+def _stretch(
+    scratch: DuckDBPyConnection, rows: ChatRows, first: int, last: int
+) -> pa.RecordBatchReader:
+    """The rows from this position to that."""
     values = {**rows.values, "first": first, "last": last}
-    return scratch.execute(_STRETCH_ROWS.format(query=rows.query), values).to_arrow_reader(_BATCH)
+    order = "" if rows.in_order else "ORDER BY position"
+    query = _STRETCH_ROWS.format(query=rows.query, order=order)
+    return scratch.execute(query, values).to_arrow_reader(_BATCH)

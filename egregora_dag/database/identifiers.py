@@ -16,14 +16,15 @@ SEPARATOR: Final = "\x1f"
 # `make_keyed_id(name)`, where the first part is a key, so that nobody without it can make the id.
 # Its ids are of version 8, so that each id tells by itself how it was made.
 MACROS: Final = f"""
-CREATE OR REPLACE TEMP MACRO uuid_of_hash(hash, version) AS (
-  substr(hash, 1, 12) || version || substr(hash, 14, 3)
-  || substr('89ab89ab89ab89ab', strpos('0123456789abcdef', substr(hash, 17, 1)), 1)
-  || substr(hash, 18, 15)
-)::UUID;
-CREATE OR REPLACE TEMP MACRO make_id(name) AS uuid_of_hash(sha1('{_NAMESPACE}' || name), '5');
+CREATE OR REPLACE TEMP MACRO uuid_of_hash(hash, version) AS unhex(concat(
+  substr(hash, 1, 12), version, substr(hash, 14, 3),
+  substr('89ab89ab89ab89ab', strpos('0123456789abcdef', substr(hash, 17, 1)), 1),
+  substr(hash, 18, 15)
+))::UUID;
+CREATE OR REPLACE TEMP MACRO make_id(name) AS
+  uuid_of_hash(sha1(concat('{_NAMESPACE}', name)), '5');
 CREATE OR REPLACE TEMP MACRO make_keyed_id(name) AS
-  uuid_of_hash(sha256('{_NAMESPACE}' || name), '8');
+  uuid_of_hash(sha256(concat('{_NAMESPACE}', name)), '8');
 CREATE OR REPLACE TEMP MACRO is_keyed_id(id) AS substr(id::VARCHAR, 15, 1) = '8';
 """
 

@@ -235,6 +235,28 @@ def test_a_name_may_be_a_number_or_hold_any_sign(tmp_path: Path) -> None:
     assert set(shown(rows, "content")) == {"hello: you"}
 
 
+@pytest.mark.parametrize("header", ["31/12/2025, 18:05 - ", "[31/12/2025, 18:05:07] "])
+def test_a_name_ends_at_the_first_colon_that_has_a_space_behind_it(
+    tmp_path: Path, header: str
+) -> None:
+    lines = ("Ada:Bo: hello", "Ada:: hello", ":Ada: hello", " Ada: hello", ": hello", "Ada hello:")
+    rows = read(write(tmp_path, *(f"{header}{line}" for line in lines)))
+    assert [(row["author"], row["content"]) for row in rows] == [
+        ("Ada:Bo", "hello"),
+        ("Ada:", "hello"),
+        (":Ada", "hello"),
+        ("Ada", "hello"),
+        (None, ": hello"),
+        (None, "Ada hello:"),
+    ]
+
+
+def test_a_header_may_be_all_that_a_line_holds(tmp_path: Path) -> None:
+    lines = ("31/12/2025, 18:05 - Ada: hello", "31/12/2025, 18:06 -", "31/12/2025, 18:06 - ")
+    rows = read(write(tmp_path, *lines, "and on"))
+    assert [row["content"] for row in rows] == ["hello", "", "\nand on"]
+
+
 def test_what_the_application_says_has_no_author(tmp_path: Path) -> None:
     lines = (
         "Messages and calls are end-to-end encrypted. No one outside of this chat can read them.",

@@ -25,24 +25,24 @@ _MOST_TEXTS: Final = 20
 # Of more changes of the date than make eight years, some of all tell as much.
 _MOST_DATES: Final = 3_000
 
-# A name ends at the first colon, unless quotation marks before it say that the application tells of
-# something that holds one.
-_NOTICE: Final = r'["“”„«»]'
-_HEADERS: Final = """
-CREATE OR REPLACE TABLE headers AS
-SELECT line, date, clock, name, if(name IS NULL, rest, substr(rest, colon + 2)) AS said
+# A name ends at the first colon with a space behind it. One that holds other colons is rare, and
+# costs a second look.
+_NAME: Final = f"^((?:[^:{headers.QUOTES}]|:+[^: {headers.QUOTES}])+:*): "
+_CUT: Final = """
+CREATE OR REPLACE TABLE cut AS
+SELECT line, date, clock, name,
+  CASE WHEN date IS NULL THEN text
+    ELSE substr(text, length(head) + $gap + coalesce(length(name) + 2, 0) + 1) END AS said
 FROM (
-  SELECT *, CASE WHEN colon < 2 THEN NULL
-    WHEN regexp_matches(substr(rest, 1, colon), $notice) THEN NULL
-    ELSE substr(rest, 1, colon - 1) END AS name
-  FROM (SELECT *, strpos(rest, ': ') AS colon
-    FROM (SELECT line, h.date AS date, h.clock AS clock, substr(text, length(h.head) + 1) AS rest
-      FROM (
-        SELECT line, text, regexp_extract(text, $header, ['head', 'date', 'clock']) AS h
-        FROM lines WHERE regexp_matches(text, $header)
-      )))
+  SELECT line, text, h.head AS head, nullif(h.date, '') AS date, h.clock AS clock,
+    CASE WHEN h.name <> '' THEN h.name
+      WHEN h.date <> '' AND contains(text, ': ') THEN nullif(
+        regexp_extract(substr(text, length(h.head) + $gap + 1), $name, 1), '') END AS name
+  FROM (SELECT line, text,
+    regexp_extract(text, $header, ['head', 'date', 'clock', 'name']) AS h FROM lines)
 )
 """
+_HEADERS: Final = "CREATE OR REPLACE TEMP VIEW headers AS FROM cut WHERE date IS NOT NULL"
 
 _DATES: Final = """
 WITH changed AS (
@@ -58,8 +58,8 @@ _OTHERS: Final = """
 CREATE OR REPLACE TABLE others AS
 SELECT line, text, min(line) OVER (PARTITION BY island) - 1 AS start
 FROM (
-  SELECT line, text, line - row_number() OVER (ORDER BY line) AS island
-  FROM lines ANTI JOIN headers USING (line)
+  SELECT line, said AS text, line - row_number() OVER (ORDER BY line) AS island
+  FROM cut WHERE date IS NULL
 )
 """
 
@@ -104,14 +104,17 @@ class WhatsAppAdapter:
         with file.opened(member) as text:
             count, notes = load_lines(scratch, text)
         found = _found(file, scratch, count)
-        scratch.execute(_HEADERS, {"header": found.pattern, "notice": _NOTICE})
+        scratch.execute(
+            _CUT, {"header": found.pattern, "gap": int(found.form.spaced), "name": _NAME}
+        )
+        scratch.execute(_HEADERS)
         scratch.execute(_OTHERS)
         scratch.execute("DROP TABLE lines")
         order, told = _date_order(file, scratch, reading.day_first)
         title = _title(file)
-        _register_times(scratch, order)
+        all_sound = _register_times(scratch, order)
         scratch.execute(_REJECTED, {"chat": title})
-        messages.parse(scratch, title, file.media)
+        messages.parse(scratch, title, file.media, all_sound=all_sound)
         guess = (f"The order of dates is a guess: {told.found}.",) if told.is_guess else ()
         return Parsed({title: count}, (*notes, *_foreign(found), *guess), told)
 
@@ -214,16 +217,23 @@ def _date_order(
     return found
 
 
-def _register_times(scratch: DuckDBPyConnection, order: Order) -> None:
-    """What each date and each clock that exists says, as tables `dates` and `clocks`."""
+def _register_times(scratch: DuckDBPyConnection, order: Order) -> bool:
+    """What each date and each clock that exists says, as tables `dates` and `clocks`.
+
+    Returns:
+        Whether all of them exist.
+    """
 
     def register(
         name: str, column: str, means: Callable[[str], object], type_: pa.DataType
-    ) -> None:
+    ) -> bool:
         written = scratch.table("headers").select(column).distinct().fetchall()
         known = {text: value for (text,) in written if (value := means(text)) is not None}
         texts, values = pa.array(known, pa.string()), pa.array(known.values(), type_)
         scratch.register(name, pa.table({column: texts, "means": values}))
+        return len(known) == len(written)
 
-    register("dates", "date", lambda text: order.date(headers.written_date(text)), pa.date32())
-    register("clocks", "clock", headers.clock_time, pa.duration("us"))
+    dates = register(
+        "dates", "date", lambda text: order.date(headers.written_date(text)), pa.date32()
+    )
+    return register("clocks", "clock", headers.clock_time, pa.duration("us")) and dates

@@ -19,6 +19,8 @@ from egregora_dag.adapters.dates import Written
 # Marks of writing direction, which phones put around names, dates and attachments.
 MARKS: Final = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 SPACES: Final = " \t\u00a0\u2009\u202f\u3000"
+# Before a name's colon they say that the application tells of something that holds one.
+QUOTES: Final = '"“”„«»'
 _DROP_MARKS: Final = dict.fromkeys(map(ord, MARKS))
 _PERIOD: Final = day_periods.pattern()
 _GAP: Final = f"[{SPACES}]"
@@ -48,7 +50,8 @@ class Form:
         colon: What stands between hours and minutes.
         seconds: Whether there are seconds.
         period: Whether the half of the day stands `before` or `after` the time, or not at all.
-        end: What ends it: `]`, `-`, `:` or nothing but a space.
+        end: What ends it: `]`, a dash, `:` or nothing.
+        spaced: Whether a space stands behind that, which it always does but for `]`.
     """
 
     bracketed: bool
@@ -58,13 +61,20 @@ class Form:
     seconds: bool
     period: str
     end: str
+    spaced: bool
 
     def pattern(self, *, any_digit: bool, marks: bool) -> str:
-        """Headers of this form as a regular expression (RE2), with groups head, date, clock.
+        """Headers of this form, and names, as a regular expression (RE2).
+
+        Wherever it may go on in two ways, the next byte tells which: then RE2 needs one pass.
 
         Args:
             any_digit: Whether digits are those of any script.
             marks: Whether marks of direction may stand anywhere in the header.
+
+        Returns:
+            The pattern, with groups head (without the space behind it), date, clock and name. The
+            name is empty if it holds a colon itself.
         """
         digit = r"\p{Nd}" if any_digit else r"\d"
         mark = f"[{MARKS}]*" if marks else ""
@@ -83,10 +93,12 @@ class Form:
             "before": f"{mark}{_PERIOD}{gap}*{time}",
             "after": f"{time}{gap}*{_PERIOD}",
         }[self.period]
-        end = {"]": rf"{gap}?\]{gap}?", "-": f"{gap}*[-–—](?:[{SPACES}]|$)", ":": f":[{SPACES}]"}
-        closing = f"{mark}{end.get(self.end, f'(?:[{SPACES}]|$)')}"
+        bracket = rf"{gap}?\]{mark if self.spaced else f'{gap}?'}"
+        end = {"]": bracket, ":": ":", "": ""}.get(self.end, f"{gap}*{self.end}")
         opening = rf"\[{mark}" if self.bracketed else ""
-        return rf"^([{MARKS}{SPACES}]*{opening}({date})\.?{between}({clock}){closing})"
+        head = rf"([{MARKS}{SPACES}]*{opening}({date})\.?{between}({clock}){mark}{end})"
+        name = f"(?:([^:{QUOTES}]+): )?"
+        return f"^{head}(?:[{SPACES}]{name}|$)" if self.spaced else f"^{head}{name}"
 
 
 @dataclass(frozen=True)
@@ -107,19 +119,28 @@ class Found:
 
 def form_of(line: str) -> Form | None:
     """The form in which a line begins, if it may begin a message."""
+    form, _ = _header(line)
+    return form
+
+
+def _header(line: str) -> tuple[Form | None, str]:
+    """The form in which a line begins, and the header itself."""
     match = _GENERAL.match(line.translate(_DROP_MARKS))
     if match is None or bool(match["open"]) != ("]" in match["end"]):
-        return None
+        return None, ""
     between = " ".join(re.sub("([,،、])", r" \1 ", match["between"]).split())
-    return Form(
+    form = Form(
         bracketed=bool(match["open"]),
         separator=match["separator"],
         between=between,
         colon="h" if "h" in match["colon"] else match["colon"],
         seconds=bool(match["second"]),
         period="before" if match["before"] else "after" if match["after"] else "",
-        end="-" if match["end"].strip(SPACES) in set("-–—") else match["end"].strip(SPACES),
+        end=match["end"].strip(SPACES),
+        spaced="]" not in match["end"] or match["end"][-1] in SPACES,
     )
+    places = [place for place, character in enumerate(line) if character not in MARKS]
+    return form, line[: places[match.end() - 1] + 1]
 
 
 def found_in(lines: Iterable[tuple[int, str]]) -> Found | None:
@@ -132,17 +153,18 @@ def found_in(lines: Iterable[tuple[int, str]]) -> Found | None:
         The form that most lines share, or the first line's if that is nearly as frequent, since
         exports begin with a header; None if no line may begin a message.
     """
-    known = [(number, form, text) for number, text in lines if (form := form_of(text))]
+    begun = ((number, *_header(text)) for number, text in lines)
+    known = [(number, form, head) for number, form, head in begun if form]
     if not known:
         return None
     counts = Counter(form for _, form, _ in known)
     [(best, most)] = counts.most_common(1)
     first = known[0][1]
     form = first if counts[first] * 4 >= most else best
-    heads = [text[:80] for _, one, text in known if one == form]
+    heads = [head.lstrip(MARKS) for _, one, head in known if one == form]
     pattern = form.pattern(
         any_digit=any(c.isdecimal() and not c.isascii() for head in heads for c in head),
-        marks=any(c in MARKS for head in heads for c in head.lstrip(MARKS)),
+        marks=any(c in MARKS for head in heads for c in head),
     )
     return Found(
         form,

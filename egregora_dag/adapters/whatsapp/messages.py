@@ -51,13 +51,17 @@ _PATTERNS["special"] = "|".join(
 )
 # A name that holds a colon is cut in two: then all that its owner ever wrote seems to begin alike.
 _NAMES_WITH_COLONS: Final = """
-SELECT name, min(second) AS second FROM (
+WITH likely AS (
+  SELECT name FROM headers WHERE name IS NOT NULL
+  GROUP BY name HAVING count(*) >= 3 AND bool_and(contains(said, ': '))
+), cut_again AS (
   SELECT name, CASE WHEN regexp_matches(said, '^[^\\n:<>"“”„«»\\x{200e}]{1,40}: ')
     AND NOT regexp_matches(said, '^[^:]+: ?https?://')
     THEN substr(said, 1, strpos(said, ': ') - 1) END AS second
-  FROM headers WHERE name IS NOT NULL
+  FROM headers SEMI JOIN likely USING (name)
 )
-GROUP BY name HAVING count(*) >= 3 AND count(*) = count(second) AND min(second) = max(second)
+SELECT name, min(second) FROM cut_again GROUP BY name
+HAVING count(*) = count(second) AND min(second) = max(second)
   AND NOT regexp_matches(min(second), '^\\d')
 """
 
@@ -75,11 +79,13 @@ FROM headers WHERE strlen(said) < 200 AND contains(said, '<')
 GROUP BY phrase HAVING count(*) >= 3
 """
 
-# Only the messages that have continuation lines are touched.
+# Only the messages that have continuation lines are touched; a join would lose the order. Lists are
+# sorted faster than what `string_agg` is to join.
 _TAILS: Final = """
-UPDATE headers SET said = said || chr(10) || tail FROM (
-  SELECT start, string_agg(text, chr(10) ORDER BY line) AS tail FROM others
-  WHERE text IS NOT NULL GROUP BY start
+UPDATE cut SET said = concat(said, chr(10), tail) FROM (
+  SELECT start, array_to_string(
+    list_transform(list_sort(list((line, text))), lambda one: one[2]), chr(10)) AS tail
+  FROM others WHERE text IS NOT NULL GROUP BY start
 ) WHERE line = start
 """
 
@@ -96,10 +102,10 @@ RESET VARIABLE dates; RESET VARIABLE clocks; DROP TYPE date_written; DROP TYPE c
 _BODIES: Final = """
 SELECT line, getvariable('dates')[enum_code(TRY_CAST(date AS date_written)) + 1]
     + getvariable('clocks')[enum_code(TRY_CAST(clock AS clock_written)) + 1] AS local_time,
-  if(place > 0, name || ': ' || $seconds[place], name) AS name,
+  if(place > 0, concat(name, ': ', $seconds[place]), name) AS name,
   if(place > 0, substr(said, length($seconds[place]) + 3), said) AS body
 FROM (SELECT *, if($any_names, list_position($names, name), 0) AS place FROM headers)
-WHERE local_time IS NOT NULL
+WHERE $all_sound OR local_time IS NOT NULL
 """
 
 # Every pattern stands here once, as each costs time to compile; CASE, unlike AND, does not match
@@ -107,7 +113,8 @@ WHERE local_time IS NOT NULL
 _PARSE: Final = """
 CREATE OR REPLACE TABLE parsed AS
 WITH bodies AS ({bodies}), told AS (
-  SELECT line, local_time, body, name, trim(regexp_replace(name, $marks, '')) AS author,
+  SELECT line, local_time, body, name,
+    trim(if(unicode(name) < $first_mark, name, regexp_replace(name, $marks, ''))) AS author,
     CASE WHEN contains(body, '>') THEN regexp_matches(body, $edited) ELSE false END AS edited,
     CASE WHEN contains(body, '(')
       THEN regexp_extract(body, $attached, ['file', 'usual', 'caption']) END AS attached,
@@ -148,13 +155,14 @@ WITH bodies AS ({bodies}), told AS (
     ELSE 'message' END AS kind FROM seen)
 ), typed AS (
   SELECT *, ends_with(lower(file), '.vcf') AS is_card,
-    regexp_replace(CASE
+    CASE
       WHEN kind = 'media' THEN concat_ws(chr(10),
         nullif(coalesce(nullif(tagged.before, ''), omitted.before), ''),
         nullif(coalesce(nullif(attached.caption, ''), nullif(tagged.caption, ''),
           omitted.caption), ''))
       WHEN edited THEN regexp_replace(body, $edited, '')
-      ELSE body END, $marks, '') AS content
+      ELSE body END AS marked,
+    if(unicode(marked) < $first_mark, marked, regexp_replace(marked, $marks, '')) AS content
   FROM shown
 ), kinds AS (
   SELECT *, CASE WHEN kind = 'media'
@@ -163,7 +171,7 @@ WITH bodies AS ({bodies}), told AS (
   FROM typed
 )
 SELECT $chat AS chat, line, local_time, author, content,
-  CASE WHEN kind = 'media' THEN chr(1) || 'media' || chr(10) || content END AS identity,
+  CASE WHEN kind = 'media' THEN concat(chr(1), 'media', chr(10), content) END AS identity,
   if(kind = 'media' AND is_contact, 'contact', kind) AS kind,
   CASE WHEN kind = 'media' THEN file END AS media_path,
   CASE WHEN kind <> 'media' OR is_contact OR word = '' THEN NULL
@@ -185,13 +193,16 @@ _TYPES: Final = "\n    ".join(
 )
 
 
-def parse(scratch: DuckDBPyConnection, chat: str, media: Mapping[str, str]) -> None:
-    """Turn the tables `headers`, `others`, `dates` and `clocks` into `parsed`.
+def parse(
+    scratch: DuckDBPyConnection, chat: str, media: Mapping[str, str], *, all_sound: bool
+) -> None:
+    """Turn the tables `cut`, `others`, `dates` and `clocks` into `parsed`.
 
     Args:
         scratch: The database with these tables.
         chat: The chat's title.
         media: Name of a file in the archive → its whole name there.
+        all_sound: Whether all dates and clocks exist.
     """
     cut = dict(scratch.execute(_NAMES_WITH_COLONS).fetchall())
     voices = scratch.execute(_VOICES, {"spoken": _SPOKEN}).fetchall()
@@ -205,7 +216,9 @@ def parse(scratch: DuckDBPyConnection, chat: str, media: Mapping[str, str]) -> N
         {
             **{name: one for name, one in _PATTERNS.items() if name != "placeholder"},
             "chat": chat,
+            "all_sound": all_sound,
             "spoken": _SPOKEN,
+            "first_mark": ord(MARKS[0]),
             "names": list(cut),
             "seconds": list(cut.values()),
             "any_names": bool(cut),
@@ -223,4 +236,4 @@ def parse(scratch: DuckDBPyConnection, chat: str, media: Mapping[str, str]) -> N
     # They hold as much as the file: what is no longer needed makes room.
     for name in ("dates", "clocks"):
         scratch.unregister(name)
-    scratch.execute("DROP TABLE headers; DROP TABLE others")
+    scratch.execute("DROP VIEW headers; DROP TABLE cut; DROP TABLE others")
