@@ -1,12 +1,14 @@
 """Forgetting a chat or a person in a whole home, and one person's two names made one.
 
-What is forgotten goes in an order that lets a second try find the rest after a crash: the exports,
-the rows, what Dagster keeps, the copy for readers, and the freed pages of the database file.
+What is to go is written down first, and stands in the home until all of it is gone: the exports,
+the site and the copy for readers, the rows, what Dagster keeps, and the freed pages of the database
+file. Each of these steps can be taken twice, so the next command ends what a crash cut off.
 """
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from dagster import DagsterInstance
@@ -51,6 +53,39 @@ class Removed:
     named: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Request:
+    """What is to be forgotten.
+
+    Attributes:
+        keys: Keys of the chats that go, or in which the person wrote.
+        origins: Keys of the chats whose exports go.
+        goes_by: The person's names; none if the chats go as a whole.
+        names: What is to stand nowhere.
+        order: All partitions in their order.
+    """
+
+    keys: tuple[str, ...]
+    origins: tuple[str, ...]
+    goes_by: tuple[str, ...]
+    names: Names
+    order: tuple[str, ...]
+
+    def store(self, path: Path) -> None:
+        """Write it down for whoever comes after a crash."""
+        part = path.with_name(f"{path.name}.part")
+        part.touch(mode=0o600)
+        part.write_text(json.dumps(asdict(self), default=sorted), "utf-8")
+        part.replace(path)
+
+    @classmethod
+    def stored(cls, path: Path) -> "Request":
+        """What was written down."""
+        told = json.loads(path.read_text("utf-8"))
+        names = Names(**{kind: frozenset(names) for kind, names in told.pop("names").items()})
+        return cls(names=names, **{name: tuple(values) for name, values in told.items()})
+
+
 class Forgetter:
     """Forgets in one home.
 
@@ -80,20 +115,13 @@ class Forgetter:
             files = connection.execute(
                 "SELECT DISTINCT file FROM imports WHERE thread_id = ?", [key]
             ).fetchall()
-        origins = thread.origins if thread else [key]
         self._refuse_under_way([key])
-        removed = Removed(keys=[key], files=inbox.remove_chats(self._home.inbox, origins))
-        self._begin()
-        with self._warehouse.transaction() as connection:
-            removed.rows.update(forgetting.forget_thread(connection, key))
-            removed.rows["pseudonyms"] = pseudonyms.forget_unused(connection)
+        origins = tuple(thread.origins if thread else [key])
         told = [*origins, *(thread.title for thread in [thread] if thread)]
         names = Names(
             folded=frozenset(one.lower() for one in [*told, *(file for (file,) in files)])
         )
-        gone = frozenset({key})
-        self._finish(Forgotten(names, gone, frozenset(origins), order))
-        return removed
+        return self._forget(Request((key,), origins, (), names, order))
 
     def author(self, author: str, keys: Sequence[str] | None) -> Removed:
         """Forget a person.
@@ -124,17 +152,9 @@ class Forgetter:
         self._refuse_under_way(chosen)
         everybody = set().union(*(stored.get(key, set()) for key in chosen))
         names = self._names(wrote, goes_by, everybody - set(goes_by))
-        origins = [origin for one in wrote for origin in one.origins]
-        removed = Removed(keys=chosen, files=inbox.remove_chats(self._home.inbox, origins))
+        origins = tuple(origin for one in wrote for origin in one.origins)
+        removed = self._forget(Request(tuple(chosen), origins, tuple(goes_by), names, ()))
         removed.named = [key for key in origins if names.are_in(key.replace("-", " "))]
-        self._begin()
-        codes = Codes.of(self._home.key(), goes_by, names).codes
-        with self._warehouse.transaction() as connection:
-            removed.rows.update(forgetting.forget_author(connection, goes_by, names, chosen))
-            removed.rows["pseudonyms"] = pseudonyms.forget_unused(connection)
-            for thread in wrote:
-                chats.save_thread(connection, _without(thread, goes_by, names, codes))
-        self._finish(Forgotten(names, folders=frozenset(origins)))
         return removed
 
     def readmit(self, author: str, keys: Sequence[str] | None) -> list[str]:
@@ -220,10 +240,43 @@ class Forgetter:
         return list(names)
 
     def finish(self) -> None:
-        """Overwrite what an earlier try has removed from the database, where it was cut off."""
+        """Forget the rest of what an earlier try began to forget, unless a run works on it."""
         if self._home.unfinished.exists():
-            compacting.rewrite(self._home.database)
-            self._home.unfinished.unlink(missing_ok=True)
+            request = Request.stored(self._home.unfinished)
+            if not dagster_forgetting.runs_under_way(self._instance, set(request.keys)):
+                self._forget(request)
+
+    def _forget(self, request: Request) -> Removed:
+        request.store(self._home.unfinished)
+        files = inbox.remove_chats(self._home.inbox, request.origins)
+        removed = Removed(keys=list(request.keys), files=files)
+        site.clear(self._home.site)
+        copies.withdraw(self._home)
+        with self._warehouse.transaction() as connection:
+            if request.goes_by:
+                removed.rows.update(self._forget_author(connection, request))
+            for key in () if request.goes_by else request.keys:
+                removed.rows.update(forgetting.forget_thread(connection, key))
+            removed.rows["pseudonyms"] = pseudonyms.forget_unused(connection)
+        gone = frozenset() if request.goes_by else frozenset(request.keys)
+        changed = dagster_forgetting.forget(
+            self._instance,
+            Forgotten(request.names, gone, frozenset(request.origins), request.order),
+        )
+        mirror.pull(self._warehouse, self._instance)
+        mirror.pull_runs(self._warehouse, self._instance, changed)
+        compacting.rewrite(self._home.database)
+        copies.publish(self._home)
+        self._home.unfinished.unlink()
+        return removed
+
+    def _forget_author(self, connection: DuckDBPyConnection, request: Request) -> Counter[str]:
+        codes = Codes.of(self._home.key(), request.goes_by, request.names).codes
+        threads = [chats.get_thread(connection, key) for key in request.keys]
+        rows = forgetting.forget_author(connection, request.goes_by, request.names, request.keys)
+        for thread in threads:
+            chats.save_thread(connection, _without(thread, request.goes_by, request.names, codes))
+        return Counter(rows)
 
     def _names(
         self, threads: Sequence[Thread], goes_by: Sequence[str], others: Collection[str]
@@ -239,20 +292,6 @@ class Forgetter:
                 f"Run {running[0]} works on what is to change. Wait for its end, or cancel it, and "
                 "try again; nothing was changed."
             )
-
-    def _begin(self) -> None:
-        """Remove what is read in place of the database."""
-        site.clear(self._home.site)
-        copies.withdraw(self._home)
-        self._home.unfinished.touch(mode=0o600)
-
-    def _finish(self, forgotten: Forgotten) -> None:
-        """Remove what Dagster, the copy for readers and the database's freed pages tell."""
-        changed = dagster_forgetting.forget(self._instance, forgotten)
-        mirror.pull(self._warehouse, self._instance)
-        mirror.pull_runs(self._warehouse, self._instance, changed)
-        self.finish()
-        copies.publish(self._home)
 
 
 def _without(

@@ -85,7 +85,7 @@ class Home:
 
     @property
     def unfinished(self) -> Path:
-        """A file that says: freed pages of the database may hold what was to be forgotten."""
+        """What is being forgotten; there only until all of it is."""
         return self.root / "forgetting"
 
     def key(self) -> str:

@@ -2,8 +2,10 @@
 
 import base64
 import json
+import os
 import re
 import shutil
+import signal
 import sqlite3
 import uuid
 import zipfile
@@ -17,13 +19,14 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from egregora_dag import site
+from egregora_dag import forgetting, site
 from egregora_dag.cli import cli
 from egregora_dag.database.schemas import CONTRACTS
 from egregora_dag.exceptions import EgregoraError
 from egregora_dag.pipeline import Pipeline
 from egregora_dag.settings import Home
 from egregora_dag.site.generator import is_installed
+from egregora_dag_tests import crashing
 
 PERSON = "Ottoline Vasquez"
 # Each stands in what the person wrote, or is the person's name, and nowhere else.
@@ -293,6 +296,52 @@ def test_forgetting_waits_for_no_run_that_would_bring_back_what_it_removes(
     with pytest.raises(EgregoraError, match=run.run_id):
         pipeline.forget_author(PERSON)
     assert (pipeline.home.inbox / "regatta").is_dir()
+
+
+def forget_until(home: Path, who: str, module: str, function: str) -> None:
+    """Forget the club or the person, in a process that dies at the call of a function."""
+
+    def die(*_arguments: object, **_options: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with Pipeline.open(Home.resolve(home)) as opened:
+        setattr(getattr(forgetting, module), function, die)
+        if who == "chat":
+            opened.forget_thread("wombatarium")
+        else:
+            opened.forget_author(PERSON)
+
+
+STEPS = (
+    ("inbox", "remove_chats"),
+    ("copies", "withdraw"),
+    ("mirror", "pull"),
+    ("compacting", "rewrite"),
+    ("copies", "publish"),
+)
+
+
+@pytest.mark.parametrize("who", ["chat", "person"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        ("dagster_forgetting", "forget"),
+        *(pytest.param(step, marks=pytest.mark.torture) for step in STEPS),
+    ],
+    ids=".".join,
+)
+def test_what_a_crash_cut_off_is_forgotten_by_the_next_command(
+    stored: Path, tmp_path: Path, who: str, step: tuple[str, str]
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(stored, home)
+    crashing.killed(forget_until, home, who, *step, after=120)
+    assert (home / "forgetting").is_file()
+    with Pipeline.open(Home.resolve(home)) as opened:
+        assert standing(opened, CLUB if who == "chat" else HERS) == {}
+        assert standing(opened, HIS).keys() == set(HIS)
+        assert ("wombatarium" in opened.threads()) == (who == "person")
+    assert not (home / "forgetting").exists()
 
 
 @pytest.mark.torture
