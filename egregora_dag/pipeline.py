@@ -9,6 +9,7 @@ with Pipeline.open() as pipeline:
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -362,13 +363,13 @@ class Pipeline:
                 if last:
                     return
 
-        follower = threading.Thread(target=follow, daemon=True)
-        follower.start()
-        try:
-            yield
-        finally:
-            over.set()
-            follower.join()
+        with ThreadPoolExecutor(1) as executor:
+            following = executor.submit(follow)
+            try:
+                yield
+            finally:
+                over.set()
+                following.result()
 
     def forget_thread(self, key: str) -> Removed:
         """Remove a chat everywhere: tables, inbox, Dagster's storage; and the home's site.

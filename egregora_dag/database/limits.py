@@ -20,10 +20,16 @@ from egregora_dag.database.exceptions import DatabaseError, DiskFullError, Memor
 _NO_ROOM: Final = {
     os.strerror(number): number for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 }
-# As DuckDB and SQLite say it, besides the system's own words.
+# As DuckDB and SQLite say it, besides the system's own words. What SQLite says last it says where
+# there is no room for the index of its log.
+_SQLITE: Final = ("database or disk is full", "disk I/O error")
 _FULL: Final = re.compile(
-    "|".join([*map(re.escape, _NO_ROOM), "max_temp_directory_size", "database or disk is full"])
+    "|".join([*map(re.escape, _NO_ROOM), "max_temp_directory_size", *_SQLITE])
 )
+_IN_WORDS: Final = {
+    "max_temp_directory_size": "no space left for temporary files",
+    "disk I/O error": "disk I/O error, as where there is no space left",
+}
 _FILE: Final = re.compile(r'"(?P<path>/[^"]+)"')
 _MEMORY: Final = "Out of Memory Error"
 # Other errors quote what was read, which may say anything; so does none of these.
@@ -56,11 +62,8 @@ def shortage(error: BaseException, path: Path | str) -> DatabaseError | None:
         if telling or text.startswith(f"{_OF_A_READER}{_MEMORY}"):
             if found := _FULL.search(text):
                 file = _FILE.search(text)
-                spilled = found[0] == "max_temp_directory_size"
-                return DiskFullError(
-                    file["path"] if file else path,
-                    "no space left for temporary files" if spilled else found[0],
-                )
+                reason = _IN_WORDS.get(found[0], found[0])
+                return DiskFullError(file["path"] if file else path, reason)
             if _MEMORY in text:
                 return MemoryLimitError(path, settings.memory_limit())
         cause = cause.__cause__ or cause.__context__

@@ -20,6 +20,8 @@ from egregora_dag.database.exceptions import DiskFullError, MemoryLimitError
 from egregora_dag.database.limits import shortage, spill_folder, spill_prefix
 from egregora_dag.database.schemas import MESSAGES
 from egregora_dag.resources import Warehouse
+from egregora_dag.settings import Home
+from egregora_dag_tests import crashing
 from egregora_dag_tests.conftest import add_thread, at, message_rows, message_table, query
 
 # Sorted at once, this takes some 100 MB.
@@ -88,6 +90,29 @@ def test_a_full_disk_is_named_and_loses_nothing(disk: Disk, migrated: Path) -> N
     warehouse.write(MESSAGES, many)
     assert query(warehouse.path, "SELECT count(*) FROM messages") == [(6_000,)]
     check_messages(warehouse)
+
+
+# The database, Dagster's storage and the copy for readers run out of room first, in this order.
+@pytest.mark.parametrize(
+    "megabytes", [3, *(pytest.param(size, marks=pytest.mark.torture) for size in (1, 2, 4, 5, 8))]
+)
+def test_a_run_on_a_full_disk_says_so_and_the_next_one_with_room_ends_well(
+    disk: Disk, megabytes: int
+) -> None:
+    disk.resize(megabytes)
+    home = Home(disk.path / "home")
+    [sample] = (Path(__file__).parents[2] / "egregora_dag" / "sample").glob("*.txt")
+    command = [sys.executable, "-c", "from egregora_dag.cli import main; main()"]
+    command += ["run", str(sample), "--home", str(home.root)]
+    full = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert full.returncode == 1, full.stderr
+    assert "Make room" in full.stderr.splitlines()[-1]
+    assert "Traceback" not in full.stderr
+    disk.resize(200)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    crashing.check_sound(home.database)
+    assert query(home.database, "SELECT count(*) FROM messages") == [(2081,)]
 
 
 def test_small_writes_are_kept_until_the_disk_is_full(disk: Disk) -> None:

@@ -21,6 +21,7 @@ from egregora_dag.database.exceptions import (
     MigrationChangedError,
 )
 from egregora_dag.database.migrations import (
+    Migration,
     all_migrations,
     ensure_schema,
     pending_migrations,
@@ -58,6 +59,29 @@ def test_a_database_without_tables_gets_them(tmp_path: Path) -> None:
     execute(path, "CREATE TABLE theirs AS SELECT 1 AS a")
     assert run_migrations(path) == list(all_migrations())
     assert query(path, "FROM theirs") == [(1,)]
+
+
+def test_a_new_database_that_was_cut_off_is_still_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "pipeline.duckdb"
+    migrate_one = migrations.migrate_one
+
+    def migrate_some(connection: duckdb.DuckDBPyConnection, db_path: Path) -> Migration | None:
+        applied = migrate_one(connection, db_path)
+        if applied and applied.version == 3:
+            raise KeyboardInterrupt
+        return applied
+
+    monkeypatch.setattr(migrations, "migrate_one", migrate_some)
+    with pytest.raises(KeyboardInterrupt):
+        ensure_schema(path)
+    monkeypatch.undo()
+    with connections.connect(path) as connection:
+        assert schema_version(connection) == 0
+    ensure_schema(path)
+    with connections.connect(path) as connection:
+        assert schema_version(connection) == len(all_migrations())
 
 
 def test_migrating_again_changes_nothing(warehouse: Warehouse) -> None:

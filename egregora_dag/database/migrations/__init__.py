@@ -172,6 +172,9 @@ def ensure_schema(db_path: Path, *, timeout: float | None = None) -> None:
     with connections.connect(db_path, timeout=timeout) as connection:
         found = schema_version(connection)
     if found == 0:
-        run_migrations(db_path)
+        # All or nothing, so that a new database that was cut off is still a new one.
+        with connections.transaction(db_path) as connection:
+            while migrate_one(connection, db_path):
+                pass
     elif found != (known := all_migrations()[-1].version):
         raise DatabaseVersionError(db_path, found, known)
