@@ -12,9 +12,24 @@ from pathlib import Path
 
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
 from dagster._daemon.types import DaemonHeartbeat
+from dagster_shared.error import SerializableErrorInfo
 
 from egregora_dag import doctor
+from egregora_dag.automation import sensors
 from egregora_dag.database import connections, copies, dagster_runs, mirror
 from egregora_dag.doctor import Line, examine
 from egregora_dag.instance import dagster_instance
@@ -220,6 +235,41 @@ def test_runs_are_compared_with_dagsters_and_those_without_a_process_reported(ho
             [record.update_timestamp],
         )
     assert "1 runs are not as Dagster has them" in found(home, "fix")["mirror"]
+
+
+def sensor_state(name: str, status: InstigatorStatus) -> InstigatorState:
+    location = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("egregora"), "__repository__")
+    return InstigatorState(
+        RemoteInstigatorOrigin(location, name),
+        InstigatorType.SENSOR,
+        status,
+        SensorInstigatorData(),
+    )
+
+
+def test_sensors_that_failed_or_are_off_are_told_without_what_they_said(home: Home) -> None:
+    failed = sensor_state("inbox_sensor", InstigatorStatus.RUNNING)
+    error = SerializableErrorInfo(f"ValueError: {PLANTED[1]}", [], "ValueError")
+    tick = TickData(
+        instigator_origin_id=failed.instigator_origin_id,
+        instigator_name=failed.name,
+        instigator_type=InstigatorType.SENSOR,
+        status=TickStatus.FAILURE,
+        timestamp=time.time(),
+        selector_id=failed.selector_id,
+        error=error,
+    )
+    with dagster_instance(home, share=False) as instance:
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "SENSOR", None, None))
+        instance.add_instigator_state(failed)
+        instance.add_instigator_state(sensor_state("mirror_runs", InstigatorStatus.STOPPED))
+        instance.create_tick(tick)
+    lines = [line for line in examine(home) if line.subject == "sensor"]
+    assert {line.text for line in lines if line.verdict != "ok"} == {
+        "inbox_sensor failed (ValueError). Its page in the browser says why.",
+        "mirror_runs is off. Turn it on in the browser.",
+    }
+    assert len(lines) == len(sensors)
 
 
 def test_the_command_ends_with_one_if_there_is_something_to_fix_and_tells_nothing_of_chats(
