@@ -72,7 +72,7 @@ def strengths_of(comparisons: pa.Table, weighing: Weighing) -> pa.Table:
     Returns:
         Rows of `bradley_terry`: the posts with verdicts that count.
     """
-    # Loading it takes longer than loading Dagster, and most processes rate nothing.
+    # Loading SciPy takes a second, and most processes rate nothing.
     from egregora_dag import bradley_terry  # noqa: PLC0415
 
     judge = pc.dictionary_encode(comparisons["judge"].combine_chunks())
