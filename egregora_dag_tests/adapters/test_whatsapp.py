@@ -251,6 +251,14 @@ def test_a_name_ends_at_the_first_colon_that_has_a_space_behind_it(
     ]
 
 
+def test_a_space_behind_a_bracket_may_be_left_out(tmp_path: Path) -> None:
+    first, second = "[31/12/2025, 18:05:07]", "\u200e[31/12/2025, 18:06:07]"
+    lines = (f"{first} Ada: hello", f"{second}Bo: hello", f"{second} \u200eAda: hello")
+    rows = read(write(tmp_path, *lines))
+    assert [row["author"] for row in rows] == ["Ada", "Bo", "Ada"]
+    assert {row["content"] for row in rows} == {"hello"}
+
+
 def test_a_header_may_be_all_that_a_line_holds(tmp_path: Path) -> None:
     lines = ("31/12/2025, 18:05 - Ada: hello", "31/12/2025, 18:06 -", "31/12/2025, 18:06 - ")
     rows = read(write(tmp_path, *lines, "and on"))

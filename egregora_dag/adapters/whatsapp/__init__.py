@@ -104,9 +104,7 @@ class WhatsAppAdapter:
         with file.opened(member) as text:
             count, notes = load_lines(scratch, text)
         found = _found(file, scratch, count)
-        scratch.execute(
-            _CUT, {"header": found.pattern, "gap": int(found.form.spaced), "name": _NAME}
-        )
+        scratch.execute(_CUT, {"header": found.pattern, "gap": int(found.spaced), "name": _NAME})
         scratch.execute(_HEADERS)
         scratch.execute(_OTHERS)
         scratch.execute("DROP TABLE lines")

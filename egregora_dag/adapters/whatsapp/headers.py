@@ -51,7 +51,6 @@ class Form:
         seconds: Whether there are seconds.
         period: Whether the half of the day stands `before` or `after` the time, or not at all.
         end: What ends it: `]`, a dash, `:` or nothing.
-        spaced: Whether a space stands behind that, which it always does but for `]`.
     """
 
     bracketed: bool
@@ -61,9 +60,8 @@ class Form:
     seconds: bool
     period: str
     end: str
-    spaced: bool
 
-    def pattern(self, *, any_digit: bool, marks: bool) -> str:
+    def pattern(self, *, any_digit: bool, marks: bool, spaced: bool) -> str:
         """Headers of this form, and names, as a regular expression (RE2).
 
         Wherever it may go on in two ways, the next byte tells which: then RE2 needs one pass.
@@ -71,6 +69,7 @@ class Form:
         Args:
             any_digit: Whether digits are those of any script.
             marks: Whether marks of direction may stand anywhere in the header.
+            spaced: Whether a space always stands behind the header.
 
         Returns:
             The pattern, with groups head (without the space behind it), date, clock and name. The
@@ -93,12 +92,12 @@ class Form:
             "before": f"{mark}{_PERIOD}{gap}*{time}",
             "after": f"{time}{gap}*{_PERIOD}",
         }[self.period]
-        bracket = rf"{gap}?\]{mark if self.spaced else f'{gap}?'}"
+        bracket = rf"{gap}?\]{mark if spaced else f'{gap}?'}"
         end = {"]": bracket, ":": ":", "": ""}.get(self.end, f"{gap}*{self.end}")
         opening = rf"\[{mark}" if self.bracketed else ""
         head = rf"([{MARKS}{SPACES}]*{opening}({date})\.?{between}({clock}){mark}{end})"
         name = f"(?:([^:{QUOTES}]+): )?"
-        return f"^{head}(?:[{SPACES}]{name}|$)" if self.spaced else f"^{head}{name}"
+        return f"^{head}(?:[{SPACES}]{name}|$)" if spaced else f"^{head}{name}"
 
 
 @dataclass(frozen=True)
@@ -108,11 +107,13 @@ class Found:
     Attributes:
         form: The form.
         pattern: Its regular expression.
+        spaced: Whether a space always stands behind a header.
         others: Numbers of lines that begin in another form, and in which.
     """
 
     form: Form
     pattern: str
+    spaced: bool
     others: Sequence[tuple[int, Form]]
     own: Sequence[int]
 
@@ -137,7 +138,6 @@ def _header(line: str) -> tuple[Form | None, str]:
         seconds=bool(match["second"]),
         period="before" if match["before"] else "after" if match["after"] else "",
         end=match["end"].strip(SPACES),
-        spaced="]" not in match["end"] or match["end"][-1] in SPACES,
     )
     places = [place for place, character in enumerate(line) if character not in MARKS]
     return form, line[: places[match.end() - 1] + 1]
@@ -162,13 +162,17 @@ def found_in(lines: Iterable[tuple[int, str]]) -> Found | None:
     first = known[0][1]
     form = first if counts[first] * 4 >= most else best
     heads = [head.lstrip(MARKS) for _, one, head in known if one == form]
+    # Behind other signs it is part of the form.
+    spaced = not form.bracketed or all(head[-1] in SPACES for head in heads)
     pattern = form.pattern(
         any_digit=any(c.isdecimal() and not c.isascii() for head in heads for c in head),
         marks=any(c in MARKS for head in heads for c in head),
+        spaced=spaced,
     )
     return Found(
         form,
         pattern,
+        spaced,
         others=[(number, one) for number, one, _ in known if one != form],
         own=[number for number, one, _ in known if one == form],
     )
