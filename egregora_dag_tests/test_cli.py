@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import duckdb
@@ -25,20 +27,30 @@ CHAT = "".join(
 
 
 def egregora(home: Path, *arguments: str, code: int = 0) -> str:
-    """Run a command as a process of its own; returns what it prints on standard output."""
-    command = [sys.executable, "-c", "from egregora_dag.cli import main; main()", *arguments]
-    finished = subprocess.run(
-        [*command, "--home", str(home)], capture_output=True, text=True, check=False
-    )
-    assert finished.returncode == code, finished.stdout + finished.stderr
-    return finished.stdout if code == 0 else finished.stdout + finished.stderr
+    """Run a command; returns what it prints, errors too if it is to fail."""
+    output, errors = io.StringIO(), io.StringIO()
+    environment, mask = dict(os.environ), os.umask(0o022)
+    try:
+        with redirect_stdout(output), redirect_stderr(errors), pytest.raises(SystemExit) as ended:
+            main([*arguments, "--home", str(home)])
+    finally:
+        os.umask(mask)
+        os.environ.clear()
+        os.environ.update(environment)
+    assert ended.value.code == code, output.getvalue() + errors.getvalue()
+    return output.getvalue() if code == 0 else output.getvalue() + errors.getvalue()
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The home that the demo leaves, to be read only, and what it printed."""
     home = tmp_path_factory.mktemp("demo") / "home"
-    return home, egregora(home, "demo")
+    command = [sys.executable, "-c", "from egregora_dag.cli import main; main()", "demo"]
+    finished = subprocess.run(
+        [*command, "--home", str(home)], capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return home, finished.stdout
 
 
 def test_the_demo_ends_with_a_summary_and_a_ranked_post(demo: tuple[Path, str]) -> None:
