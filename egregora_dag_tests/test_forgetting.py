@@ -321,7 +321,7 @@ STEPS = (
 )
 
 
-@pytest.mark.parametrize("who", ["chat", "person"])
+@pytest.mark.parametrize("who", ["chat", pytest.param("person", marks=pytest.mark.torture)])
 @pytest.mark.parametrize(
     "step",
     [

@@ -121,6 +121,7 @@ def test_two_overlapping_exports_unite_to_the_whole_chat(
     assert contents(pipeline) == expected
 
 
+@pytest.mark.torture
 def test_a_deleted_export_loses_nothing_and_rebuild_says_what_is_missing(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
@@ -169,6 +170,7 @@ def test_undoing_an_import_removes_exactly_it(
     assert len(contents(pipeline)) == 60
 
 
+@pytest.mark.torture
 def test_every_line_of_ten_irc_logs_is_accounted_for(pipeline: Pipeline) -> None:
     logs = sorted(IRC.glob("*.raw.txt"))
     if not logs:
@@ -208,6 +210,7 @@ def test_a_broken_file_is_named_and_the_sound_ones_are_imported(
     assert len(contents(pipeline)) == 40
 
 
+@pytest.mark.torture
 def test_window_settings_are_remembered_for_the_chat(pipeline: Pipeline, tmp_path: Path) -> None:
     units = "SELECT DISTINCT config.step_unit, config.step_size FROM windows"
     imported(
@@ -218,6 +221,7 @@ def test_window_settings_are_remembered_for_the_chat(pipeline: Pipeline, tmp_pat
     assert query(pipeline, units) == [("messages", 7)]
 
 
+@pytest.mark.torture
 def test_documents_of_windows_that_are_gone_are_superseded_and_come_back(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
@@ -262,6 +266,7 @@ def test_another_time_zone_moves_times_but_no_id(pipeline: Pipeline, tmp_path: P
     assert query(pipeline, "SELECT document_id FROM documents ORDER BY 1") == documents
 
 
+@pytest.mark.torture
 def test_a_merged_chat_takes_later_exports_of_both(pipeline: Pipeline, tmp_path: Path) -> None:
     imported(pipeline, export(tmp_path, chat(0, 2)))
     imported(pipeline, export(tmp_path, chat(10, 12), "WhatsApp Chat with Ship.txt"))
@@ -280,6 +285,7 @@ def text_of(pipeline: Pipeline) -> str:
     return " ".join(str(row) for rows in everything(pipeline).values() for row in rows)
 
 
+@pytest.mark.torture
 def test_a_forgotten_chat_is_gone_and_the_rest_is_sound(pipeline: Pipeline, tmp_path: Path) -> None:
     imported(pipeline, export(tmp_path, chat(0, 3)))
     other = chat(0, 3).replace("boat", "kite").replace("Ana", "Zoë")
@@ -293,6 +299,7 @@ def test_a_forgotten_chat_is_gone_and_the_rest_is_sound(pipeline: Pipeline, tmp_
     assert pipeline.run(["kite"]).succeeded
 
 
+@pytest.mark.torture
 def test_a_forgotten_author_is_gone_from_messages_and_documents(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
@@ -318,6 +325,7 @@ def test_no_text_and_no_name_reaches_dagsters_storage(pipeline: Pipeline, tmp_pa
             assert not re.search(rb"Wellington-Smythe|Quillfeather|varnish", content), path
 
 
+@pytest.mark.torture
 def test_posts_that_name_a_forgotten_author_are_written_again(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
@@ -345,6 +353,7 @@ def test_forgetting_nobody_removes_nothing(pipeline: Pipeline, tmp_path: Path) -
     assert list((pipeline.home.inbox / "boat").iterdir())
 
 
+@pytest.mark.torture
 def test_what_waits_in_the_inbox_is_sorted_in_though_one_file_is_broken(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
@@ -383,6 +392,7 @@ def test_a_run_that_fails_outside_of_a_step_is_no_success(
     assert not outcome.succeeded
 
 
+@pytest.mark.torture
 def test_dagsters_storage_may_be_lost(pipeline: Pipeline, tmp_path: Path) -> None:
     imported(pipeline, export(tmp_path, chat(0, 2)))
     pipeline.instance.delete_dynamic_partition("threads", "boat")

@@ -140,6 +140,7 @@ def test_the_same_person_is_one_in_all_chats_of_a_home_and_another_in_another_ho
     assert not authors(pipeline) & authors(empty)
 
 
+@pytest.mark.torture
 def test_a_chat_is_not_imported_into_rows_of_another_kind_but_can_be_rebuilt(
     empty: Pipeline, tmp_path: Path
 ) -> None:
@@ -198,6 +199,7 @@ def test_an_author_is_found_by_name_though_no_names_are_kept(pipeline: Pipeline)
     assert len(authors(pipeline)) == 3
 
 
+@pytest.mark.torture
 def test_a_forgotten_chat_takes_the_names_of_its_people_along(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
@@ -242,6 +244,7 @@ def test_another_secret_is_noticed(pipeline: Pipeline, tmp_path: Path) -> None:
     assert "is missing or empty" in error
 
 
+@pytest.mark.torture
 def test_a_new_chat_takes_its_settings_from_the_environment(
     empty: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ def test_the_definitions_are_valid_and_warn_of_nothing_of_ours(name: str, home: 
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.torture
 def test_dg_lists_the_assets(home: Home) -> None:
     done = run([script("dg"), "list", "defs", "--json"], home)
     assert done.returncode == 0, done.stderr

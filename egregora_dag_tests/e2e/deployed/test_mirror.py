@@ -126,6 +126,7 @@ def test_a_run_that_fails_and_its_execution_again_from_there_are_mirrored(
     ) == [(failed["runId"],)]
 
 
+@pytest.mark.torture
 def test_a_run_that_is_cancelled_is_mirrored(ranked: Deployment) -> None:
     ranked.settle()
     with held(ranked):
@@ -137,6 +138,7 @@ def test_a_run_that_is_cancelled_is_mirrored(ranked: Deployment) -> None:
     assert ("processing",) not in ranked.rows(f"SELECT status FROM tasks WHERE run_id = '{run_id}'")
 
 
+@pytest.mark.torture
 def test_a_run_whose_worker_is_killed_fails_and_holds_no_slot(ranked: Deployment) -> None:
     ranked.settle()
     with held(ranked):
@@ -199,6 +201,7 @@ def test_a_run_that_a_plain_script_reports_is_on_the_runs_page_with_its_config(
     check_agreement(ranked, str(run_id), "SUCCESS")
 
 
+@pytest.mark.torture
 def test_the_assets_runs_and_tasks_mend_what_was_changed_behind_the_pipelines_back(
     ranked: Deployment,
 ) -> None:
