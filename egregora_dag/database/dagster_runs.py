@@ -1,4 +1,4 @@
-"""Runs in Dagster's own storage; the one module with calls that Dagster has no public name for.
+"""Runs in Dagster's own storage, also by calls that Dagster has no public name for.
 
 A process that is not Dagster's own registers its work as a run, so that it shows on the Runs page
 of the UI; a run whose process is gone is reported as failed, so that it holds no slot.
