@@ -1,6 +1,5 @@
 """A database file of nothing but what is stored: DuckDB leaves deleted rows in unused pages."""
 
-import re
 import time
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,6 @@ from egregora_dag.database.exceptions import DatabaseLockedError
 
 # A process that has opened the former file, and not locked it yet, does so within this time.
 _LOCKED_WITHIN: Final = 0.2
-_LOCKED: Final = re.compile(r"Conflicting lock is held in (?P<holder>.*?\(PID \d+\))")
 
 
 def rewrite(path: Path, *, timeout: float | None = None) -> None:
@@ -73,11 +71,11 @@ def _attach(
         try:
             connection.execute(f"ATTACH {_quoted(path)} AS former (READ_ONLY)")
         except duckdb.IOException as error:
-            locked = _LOCKED.search(str(error))
-            if locked is None:
+            holder = connections.holder_of(error)
+            if holder is None:
                 raise
             if time.monotonic() > deadline:
-                raise DatabaseLockedError(path, locked["holder"], limit) from error
+                raise DatabaseLockedError(path, holder, limit) from error
             time.sleep(_LOCKED_WITHIN)
         else:
             return

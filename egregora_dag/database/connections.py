@@ -29,7 +29,8 @@ from egregora_dag.permissions import withheld, withheld_of
 # What dagster-duckdb's stock resource passes, so that both can open one file in one process.
 CONFIG: Mapping[str, Any] = {"custom_user_agent": "dagster"}
 
-_LOCKED = re.compile(r"Conflicting lock is held in (?P<holder>.*?\(PID \d+\))")
+# DuckDB knows no program, or no process (PID 0), where it may not look or the holder has let go.
+_LOCKED = re.compile(r"Conflicting lock is held in (?P<holder>PID \d+|.*?\(PID \d+\))")
 _log = logging.getLogger(__name__)
 
 
@@ -86,19 +87,25 @@ def open_waiting(
             # Another configuration of the same file in this process: the code is wrong.
             raise
         except duckdb.Error as error:
-            locked = _LOCKED.search(str(error))
-            if locked is None:
+            holder = holder_of(error)
+            if holder is None:
                 if told := limits.shortage(error, path):
                     raise told from error
                 raise DatabaseOpenError(path, str(error)) from error
             if time.monotonic() + pause > deadline:
-                raise DatabaseLockedError(path, locked["holder"], limit) from error
+                raise DatabaseLockedError(path, holder, limit) from error
         else:
             break
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not cryptography
         pause = min(pause * 1.5, 0.5)
     _configure(connection, config, path)
     return connection
+
+
+def holder_of(error: duckdb.Error) -> str | None:
+    """The process that holds the file, if that is what the error says."""
+    locked = _LOCKED.search(str(error))
+    return locked["holder"] if locked else None
 
 
 def open_memory() -> DuckDBPyConnection:

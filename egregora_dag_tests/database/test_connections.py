@@ -73,6 +73,24 @@ def test_what_another_process_holds_is_waited_for(database: Path) -> None:
     assert found == [(0,)]
 
 
+@pytest.mark.parametrize(
+    ("told", "holder"),
+    [
+        ("/usr/bin/python3.11 (PID 12) by user ana. See also", "/usr/bin/python3.11 (PID 12)"),
+        ("/opt/my tools/duckdb (PID 12). However, you", "/opt/my tools/duckdb (PID 12)"),
+        # Of another user, or one that has let go meanwhile.
+        ("PID 4711. However, you would be able to (PID 1)", "PID 4711"),
+        ("PID 0. However, you would be able to", "PID 0"),
+    ],
+)
+def test_a_lock_is_known_whatever_duckdb_knows_of_its_holder(told: str, holder: str) -> None:
+    error = duckdb.IOException(
+        f'IO Error: Could not set lock on file "/x.duckdb": Conflicting lock is held in {told}'
+    )
+    assert connections.holder_of(error) == holder
+    assert connections.holder_of(duckdb.IOException("IO Error: Could not read file")) is None
+
+
 def test_past_the_limit_the_error_names_file_holder_and_limit(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
