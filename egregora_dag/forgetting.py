@@ -259,12 +259,13 @@ class Forgetter:
                 removed.rows.update(forgetting.forget_thread(connection, key))
             removed.rows["pseudonyms"] = pseudonyms.forget_unused(connection)
         gone = frozenset() if request.goes_by else frozenset(request.keys)
-        changed = dagster_forgetting.forget(
+        dagster_forgetting.forget(
             self._instance,
             Forgotten(request.names, gone, frozenset(request.origins), request.order),
         )
         mirror.pull(self._warehouse, self._instance)
-        mirror.pull_runs(self._warehouse, self._instance, changed)
+        # All of them: which tell less now, an earlier try may have known.
+        mirror.pull_runs(self._warehouse, self._instance, self._instance.get_run_ids())
         compacting.rewrite(self._home.database)
         copies.publish(self._home)
         self._home.unfinished.unlink()

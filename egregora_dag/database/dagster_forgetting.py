@@ -94,7 +94,7 @@ def runs_under_way(instance: DagsterInstance, keys: Collection[str]) -> list[str
     return [run.run_id for run in unfinished if not _partitions(run, order).isdisjoint(keys)]
 
 
-def forget(instance: DagsterInstance, forgotten: Forgotten) -> list[str]:
+def forget(instance: DagsterInstance, forgotten: Forgotten) -> None:
     """Remove what tells of partitions and names from Dagster's storage.
 
     Runs of such a partition alone are deleted; a run that had others too stays, and tells of those.
@@ -102,28 +102,22 @@ def forget(instance: DagsterInstance, forgotten: Forgotten) -> list[str]:
     Args:
         instance: Dagster's instance; nothing is looked for in one that is kept in memory.
         forgotten: What is to be forgotten.
-
-    Returns:
-        Ids of the runs that stay and tell less than before.
     """
     for run in list(instance.get_runs()):
         partitions = _partitions(run, forgotten.order)
         if partitions and partitions <= forgotten.keys:
             _delete_run(instance, run.run_id)
-    changed = set[str]()
     if isinstance(instance.event_log_storage, SqliteEventLogStorage):
-        changed = _clean_files(instance, forgotten)
+        _clean_files(instance, forgotten)
     # Last, as it tells whoever tries again that there is something left to forget.
     for key in forgotten.keys:
         instance.delete_dynamic_partition("threads", key)
         if isinstance(instance.event_log_storage, SqliteEventLogStorage):
             _overwrite_freed(Path(instance.event_log_storage.path_for_shard("index")))
-    return sorted(set(instance.get_run_ids()) & changed)
 
 
-def _clean_files(instance: DagsterInstance, forgotten: Forgotten) -> set[str]:
-    """Remove what tells of it from every file, until nothing is found; returns what was changed."""
-    changed = set[str]()
+def _clean_files(instance: DagsterInstance, forgotten: Forgotten) -> None:
+    """Remove what tells of it from every file, until nothing is found."""
     folder = Path(instance.root_directory)
     for look in range(_LOOKS):
         if look:
@@ -131,12 +125,10 @@ def _clean_files(instance: DagsterInstance, forgotten: Forgotten) -> set[str]:
         found = {path for path in sorted(folder.rglob("*.db")) if _clean(path, forgotten)}
         _clean_printed(folder, forgotten)
         _point_at_latest(instance, forgotten)
-        changed |= {path.stem for path in found}
         for path in found:
             _overwrite_freed(path)
         if not found:
             break
-    return changed
 
 
 def _partitions(run: DagsterRun, order: Sequence[str]) -> set[str]:
