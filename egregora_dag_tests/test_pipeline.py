@@ -266,7 +266,6 @@ def test_another_time_zone_moves_times_but_no_id(pipeline: Pipeline, tmp_path: P
     assert query(pipeline, "SELECT document_id FROM documents ORDER BY 1") == documents
 
 
-@pytest.mark.torture
 def test_a_merged_chat_takes_later_exports_of_both(pipeline: Pipeline, tmp_path: Path) -> None:
     imported(pipeline, export(tmp_path, chat(0, 2)))
     imported(pipeline, export(tmp_path, chat(10, 12), "WhatsApp Chat with Ship.txt"))

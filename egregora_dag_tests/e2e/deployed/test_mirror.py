@@ -138,7 +138,6 @@ def test_a_run_that_is_cancelled_is_mirrored(ranked: Deployment) -> None:
     assert ("processing",) not in ranked.rows(f"SELECT status FROM tasks WHERE run_id = '{run_id}'")
 
 
-@pytest.mark.torture
 def test_a_run_whose_worker_is_killed_fails_and_holds_no_slot(ranked: Deployment) -> None:
     ranked.settle()
     with held(ranked):
