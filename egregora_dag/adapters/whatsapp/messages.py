@@ -218,7 +218,7 @@ def parse(
             "chat": chat,
             "all_sound": all_sound,
             "spoken": _SPOKEN,
-            "first_mark": ord(MARKS[0]),
+            "first_mark": ord(min(MARKS)),
             "names": list(cut),
             "seconds": list(cut.values()),
             "any_names": bool(cut),
