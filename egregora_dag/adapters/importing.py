@@ -106,7 +106,8 @@ SELECT
   $thread AS thread_id,
   $source AS source,
   row AS position,
-  timezone(if(utc, 'UTC', $timezone), local_time) AS timestamp,
+  CASE WHEN utc OR $timezone = 'UTC' THEN make_timestamptz(epoch_us(local_time))
+    ELSE timezone($timezone, local_time) END AS timestamp,
   {{author}} AS author,
   {{content}} AS content,
   kind,

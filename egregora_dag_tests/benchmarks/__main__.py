@@ -82,9 +82,8 @@ def reading() -> None:
     with TemporaryDirectory() as folder:
         export = chat(folder, MESSAGES)
         ours = measure(case, "ours", str(export))
+        larger = measure(case, "ours", str(chat(folder, 4 * MESSAGES)))
         peers = {name: measure(case, name, str(export), runs=1) for name in PEERS}
-        export.unlink()
-        larger = measure(case, "ours", str(chat(folder, 4 * MESSAGES)), runs=1)
     table = Table(title=f"WhatsApp text to rows: {MESSAGES:,} messages")
     for name in ("", "messages a second", "this reader / it", "peak MB", "goals"):
         table.add_column(name, justify="right" if name else "left")

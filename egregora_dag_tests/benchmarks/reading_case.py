@@ -16,7 +16,10 @@ _HEADER: Final = "%d/%m/%Y, %H:%M - %name:"
 
 def ours(path: Path) -> int:
     """Rows of `messages`, with ids, order and kinds."""
-    from egregora_dag.adapters import read_export  # noqa: PLC0415 - each process needs but one
+    # The peers have it before their clock starts; DuckDB imports it with the first value.
+    import pandas as pd  # noqa: F401, PLC0415 - each process needs but one
+
+    from egregora_dag.adapters import read_export  # noqa: PLC0415
 
     started = time.perf_counter()
     rows = sum(int(batch.num_rows) for batch in read_export(path))

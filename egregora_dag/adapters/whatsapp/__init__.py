@@ -22,8 +22,8 @@ _FIRST_LINES: Final = 500
 _LONGEST_HEADER: Final = 200
 # The chat's own text is among the likeliest; the others were sent in it.
 _MOST_TEXTS: Final = 20
-# Of more changes of the date than make eight years, some of all tell as much.
-_MOST_DATES: Final = 3_000
+# Of more changes of the date than make three years, some of all tell as much.
+_MOST_DATES: Final = 1_000
 
 # A name ends at the first colon with a space behind it. One that holds other colons is rare, and
 # costs a second look.
@@ -46,7 +46,7 @@ _HEADERS: Final = "CREATE OR REPLACE TEMP VIEW headers AS FROM cut WHERE date IS
 
 _DATES: Final = """
 WITH changed AS (
-  SELECT line, date FROM headers QUALIFY date IS DISTINCT FROM lag(date) OVER (ORDER BY line)
+  SELECT line, date FROM headers QUALIFY date IS DISTINCT FROM lag(date) OVER ()
 ), numbered AS (
   SELECT *, count(*) OVER () AS dates, row_number() OVER (ORDER BY line) AS place FROM changed
 )
@@ -69,7 +69,8 @@ _REJECTED: Final = """
 INSERT INTO rejected
 WITH unsound AS (
   SELECT line FROM headers
-  WHERE date NOT IN (SELECT date FROM dates) OR clock NOT IN (SELECT clock FROM clocks)
+  WHERE date IN (SELECT date FROM dates WHERE means IS NULL)
+    OR clock IN (SELECT clock FROM clocks WHERE means IS NULL)
 )
 SELECT $chat, line FROM others
 WHERE text IS NULL OR start = 0 OR start IN (FROM unsound)
@@ -110,7 +111,7 @@ class WhatsAppAdapter:
         scratch.execute("DROP TABLE lines")
         order, told = _date_order(file, scratch, reading.day_first)
         title = _title(file)
-        all_sound = _register_times(scratch, order)
+        all_sound = _store_times(scratch, order)
         scratch.execute(_REJECTED, {"chat": title})
         messages.parse(scratch, title, file.media, all_sound=all_sound)
         guess = (f"The order of dates is a guess: {told.found}.",) if told.is_guess else ()
@@ -215,23 +216,20 @@ def _date_order(
     return found
 
 
-def _register_times(scratch: DuckDBPyConnection, order: Order) -> bool:
-    """What each date and each clock that exists says, as tables `dates` and `clocks`.
+def _store_times(scratch: DuckDBPyConnection, order: Order) -> bool:
+    """What each date and each clock says, as tables `dates` and `clocks`; null if there is none.
 
     Returns:
         Whether all of them exist.
     """
 
-    def register(
-        name: str, column: str, means: Callable[[str], object], type_: pa.DataType
-    ) -> bool:
+    def store(name: str, column: str, means: Callable[[str], object], type_: pa.DataType) -> bool:
         written = scratch.table("headers").select(column).distinct().fetchall()
-        known = {text: value for (text,) in written if (value := means(text)) is not None}
-        texts, values = pa.array(known, pa.string()), pa.array(known.values(), type_)
-        scratch.register(name, pa.table({column: texts, "means": values}))
-        return len(known) == len(written)
+        texts = [text for (text,) in written]
+        told = list(map(means, texts))
+        table = pa.table({column: texts, "means": pa.array(told, type_)})
+        scratch.from_arrow(table).create(name)
+        return None not in told
 
-    dates = register(
-        "dates", "date", lambda text: order.date(headers.written_date(text)), pa.date32()
-    )
-    return register("clocks", "clock", headers.clock_time, pa.duration("us")) and dates
+    dates = store("dates", "date", lambda text: order.date(headers.written_date(text)), pa.date32())
+    return store("clocks", "clock", headers.clock_time, pa.duration("us")) and dates

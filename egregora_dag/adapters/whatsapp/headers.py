@@ -126,7 +126,8 @@ def form_of(line: str) -> Form | None:
 
 def _header(line: str) -> tuple[Form | None, str]:
     """The form in which a line begins, and the header itself."""
-    match = _GENERAL.match(line.translate(_DROP_MARKS))
+    plain = line.translate(_DROP_MARKS)
+    match = _GENERAL.match(plain)
     if match is None or bool(match["open"]) != ("]" in match["end"]):
         return None, ""
     between = " ".join(re.sub("([,،、])", r" \1 ", match["between"]).split())
@@ -139,6 +140,8 @@ def _header(line: str) -> tuple[Form | None, str]:
         period="before" if match["before"] else "after" if match["after"] else "",
         end=match["end"].strip(SPACES),
     )
+    if len(plain) == len(line):
+        return form, match[0]
     places = [place for place, character in enumerate(line) if character not in MARKS]
     return form, line[: places[match.end() - 1] + 1]
 
@@ -164,9 +167,10 @@ def found_in(lines: Iterable[tuple[int, str]]) -> Found | None:
     heads = [head.lstrip(MARKS) for _, one, head in known if one == form]
     # Behind other signs it is part of the form.
     spaced = not form.bracketed or all(head[-1] in SPACES for head in heads)
+    characters = set("".join(heads))
     pattern = form.pattern(
-        any_digit=any(c.isdecimal() and not c.isascii() for head in heads for c in head),
-        marks=any(c in MARKS for head in heads for c in head),
+        any_digit=any(c.isdecimal() and not c.isascii() for c in characters),
+        marks=not characters.isdisjoint(MARKS),
         spaced=spaced,
     )
     return Found(

@@ -1,5 +1,6 @@
 """What a WhatsApp message is: who wrote it, and whether it is text, a file, a call or else."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -9,9 +10,11 @@ from duckdb import DuckDBPyConnection
 from egregora_dag.adapters.whatsapp import words
 from egregora_dag.adapters.whatsapp.headers import MARKS
 
+_VALUE: Final = re.compile(r"\$(\w+)")
 _MARK: Final = f"[{MARKS}]*"
 # The mark that an iPhone puts in front of what the application says.
 _SPOKEN: Final = "\u200e"
+_BEFORE: Final = rf"(?:([\s\S]*?)[{MARKS}]+)?"
 _CAPTION: Final = r"(?:\n([\s\S]*))?$"
 # Names that phones give to files, whatever their language.
 _ENDING: Final = r"\.[A-Za-z0-9]{1,5}"
@@ -28,14 +31,15 @@ _PATTERNS: Final = {
     rf"{_MARK}\)|({_ANDROID_NAME}) \([^()\n]{{2,40}}\)){_MARK}{_CAPTION}",
     "tagged": rf"(?i)^(?:([\s\S]*?)\s*)?{_MARK}<(?:{_MARK}{_any(words.TAGS)}{_MARK}: ?{_MARK}"
     rf"([^>\n]+?)|[^<>:\n]{{2,40}}: ?{_MARK}({_IPHONE_NAME})){_MARK}>{_MARK}{_CAPTION}",
-    "omitted": rf"(?i)^(?:([\s\S]*?)[{MARKS}]+)?{_MARK}({_any(words.OMITTED)})\.?{_MARK}{_CAPTION}",
+    "omitted": rf"(?i)^{_BEFORE}{_MARK}({_any(words.OMITTED)})\.?{_MARK}{_CAPTION}",
     "view_once": rf"(?i)^{_MARK}{_any(words.VIEW_ONCE)}$",
     "deleted": rf"(?i)^{_MARK}{_any(words.DELETED)}$",
     "edited": rf"(?i)\s*{_MARK}{_any(words.EDITED)}{_MARK}$",
     "call": rf"(?i)^{_MARK}{_any(words.CALL)}$",
     "poll": rf"^{_MARK}{_any(words.POLL)}:",
     "location": rf"(?i)^{_MARK}(?:[^:\n]{{1,30}}: ?{_MARK})?https?://(?:maps\.google\.com/|"
-    rf"(?:www\.)?google\.com/maps)|^{_MARK}{_any(words.LIVE_LOCATION)}\.?$",
+    r"(?:www\.)?google\.com/maps)",
+    "live_location": rf"(?i)^{_MARK}{_any(words.LIVE_LOCATION)}\.?$",
     "encryption": rf"^[{MARKS}]+{_any(words.ENCRYPTION)}",
     "placeholder": r"^<[^<>\n:/]{4,60}>$",
     "isolated": "@\u2068([^\u2069\n]+)\u2069",
@@ -44,31 +48,33 @@ _PATTERNS: Final = {
     "all_marks": f"[{MARKS}]+",
     **{f"is_{name}": f"(?i)(?:{noun})" for name, noun in words.MEDIA_WORDS.items()},
 }
-# One look tells of most messages that they are none of these.
+# One look tells of most messages that they are none of these; of text in ASCII, which has no marks,
+# the first few letters do.
 _PATTERNS["special"] = "|".join(
     f"(?:{_PATTERNS[name]})"
-    for name in ("omitted", "view_once", "deleted", "call", "poll", "location")
+    for name in ("omitted", "view_once", "deleted", "call", "poll", "live_location")
 )
+_PATTERNS["special_ascii"] = _PATTERNS["special"].replace(_BEFORE, "").replace(_MARK, "")
+
 # A name that holds a colon is cut in two: then all that its owner ever wrote seems to begin alike.
-_NAMES_WITH_COLONS: Final = """
-WITH likely AS (
-  SELECT name FROM headers WHERE name IS NOT NULL
-  GROUP BY name HAVING count(*) >= 3 AND bool_and(contains(said, ': '))
+# An iPhone lets the chat itself say what happens in it: all that it ever says has the mark.
+_NAMES: Final = """
+WITH told AS (
+  SELECT name, count(*) AS messages, bool_and(contains(said, ': ')) AS has_colons,
+    bool_and(starts_with(said, $spoken)) AS is_voice
+  FROM headers WHERE name IS NOT NULL GROUP BY name
 ), cut_again AS (
   SELECT name, CASE WHEN regexp_matches(said, '^[^\\n:<>"“”„«»\\x{200e}]{1,40}: ')
     AND NOT regexp_matches(said, '^[^:]+: ?https?://')
     THEN substr(said, 1, strpos(said, ': ') - 1) END AS second
-  FROM headers SEMI JOIN likely USING (name)
+  FROM headers SEMI JOIN (FROM told WHERE messages >= 3 AND has_colons) USING (name)
+), seconds AS (
+  SELECT name, min(second) AS second FROM cut_again GROUP BY name
+  HAVING count(*) = count(second) AND min(second) = max(second)
+    AND NOT regexp_matches(min(second), '^\\d')
 )
-SELECT name, min(second) FROM cut_again GROUP BY name
-HAVING count(*) = count(second) AND min(second) = max(second)
-  AND NOT regexp_matches(min(second), '^\\d')
-"""
-
-# An iPhone lets the chat itself say what happens in it: all that it ever says has the mark.
-_VOICES: Final = """
-SELECT name FROM headers WHERE name IS NOT NULL
-GROUP BY name HAVING bool_and(starts_with(said, $spoken))
+SELECT name, second, is_voice FROM told LEFT JOIN seconds USING (name)
+WHERE second IS NOT NULL OR is_voice
 """
 
 # What stands in for files in a language that is not known is said again and again.
@@ -96,23 +102,18 @@ CREATE OR REPLACE TYPE clock_written AS ENUM (SELECT clock FROM clocks);
 SET VARIABLE dates = (SELECT list(means) FROM dates);
 SET VARIABLE clocks = (SELECT list(means) FROM clocks)
 """
-_NO_TIMES: Final = """
-RESET VARIABLE dates; RESET VARIABLE clocks; DROP TYPE date_written; DROP TYPE clock_written
-"""
-_BODIES: Final = """
-SELECT line, getvariable('dates')[enum_code(TRY_CAST(date AS date_written)) + 1]
-    + getvariable('clocks')[enum_code(TRY_CAST(clock AS clock_written)) + 1] AS local_time,
-  if(place > 0, concat(name, ': ', $seconds[place]), name) AS name,
-  if(place > 0, substr(said, length($seconds[place]) + 3), said) AS body
-FROM (SELECT *, if($any_names, list_position($names, name), 0) AS place FROM headers)
-WHERE $all_sound OR local_time IS NOT NULL
-"""
-
 # Every pattern stands here once, as each costs time to compile; CASE, unlike AND, does not match
 # what its condition rules out.
 _PARSE: Final = """
 CREATE OR REPLACE TABLE parsed AS
-WITH bodies AS ({bodies}), told AS (
+WITH bodies AS (
+  SELECT line, getvariable('dates')[enum_code(date::date_written) + 1]
+      + getvariable('clocks')[enum_code(clock::clock_written) + 1] AS local_time,
+    if(place > 0, concat(name, ': ', $seconds[place]), name) AS name,
+    if(place > 0, substr(said, length($seconds[place]) + 3), said) AS body
+  FROM (SELECT *, if($any_names, list_position($names, name), 0) AS place FROM headers)
+  WHERE $all_sound OR local_time IS NOT NULL
+), told AS (
   SELECT line, local_time, body, name,
     trim(if(unicode(name) < $first_mark, name, regexp_replace(name, $marks, ''))) AS author,
     CASE WHEN contains(body, '>') THEN regexp_matches(body, $edited) ELSE false END AS edited,
@@ -120,8 +121,10 @@ WITH bodies AS ({bodies}), told AS (
       THEN regexp_extract(body, $attached, ['file', 'usual', 'caption']) END AS attached,
     CASE WHEN contains(body, '<')
       THEN regexp_extract(body, $tagged, ['before', 'file', 'usual', 'caption']) END AS tagged,
-    CASE WHEN strlen(body) < 4000 THEN regexp_matches(body, $special) ELSE false END
-      AS is_special,
+    CASE WHEN strlen(body) >= 4000 THEN false
+      WHEN contains(body, '://') THEN true
+      WHEN strlen(body) = length(body) THEN regexp_matches(body, $special_ascii)
+      ELSE regexp_matches(body, $special) END AS is_special,
     CASE WHEN is_special THEN regexp_extract(body, $omitted, ['before', 'word', 'caption']) END
       AS omitted,
     CASE WHEN strlen(body) < 200 AND contains(body, '<') AND $any_placeholder
@@ -148,7 +151,8 @@ WITH bodies AS ({bodies}), told AS (
       WHEN regexp_matches(body, $deleted) THEN 'deleted'
       WHEN regexp_matches(body, $call) THEN 'call'
       WHEN regexp_matches(body, $poll) THEN 'poll'
-      WHEN regexp_matches(body, $location) THEN 'location'
+      WHEN regexp_matches(body, $location) OR regexp_matches(body, $live_location)
+        THEN 'location'
       ELSE 'message' END
     WHEN starts_with(body, $spoken) AND (author = $chat OR name IN $voices
       OR starts_with(substr(body, 2), author || ' ')) THEN 'system'
@@ -183,6 +187,10 @@ SELECT $chat AS chat, line, local_time, author, content,
 FROM kinds
 """
 
+_DROP: Final = """
+RESET VARIABLE dates; RESET VARIABLE clocks; DROP TYPE date_written; DROP TYPE clock_written;
+DROP VIEW headers; DROP TABLE cut; DROP TABLE others; DROP TABLE dates; DROP TABLE clocks
+"""
 _MEMBERS: Final = """
 UPDATE parsed SET media_path = member FROM media WHERE nfc_normalize(media_path) = base
 """
@@ -204,36 +212,31 @@ def parse(
         media: Name of a file in the archive → its whole name there.
         all_sound: Whether all dates and clocks exist.
     """
-    cut = dict(scratch.execute(_NAMES_WITH_COLONS).fetchall())
-    voices = scratch.execute(_VOICES, {"spoken": _SPOKEN}).fetchall()
-    phrases = scratch.execute(
-        _PLACEHOLDERS, {name: _PATTERNS[name] for name in ("all_marks", "placeholder")}
-    ).fetchall()
-    scratch.execute(_TAILS)
+
+    def execute(query: str, **more: object) -> DuckDBPyConnection:
+        values = {**_PATTERNS, "spoken": _SPOKEN, "chat": chat, **more}
+        return scratch.execute(query, {name: values[name] for name in _VALUE.findall(query)})
+
+    names = execute(_NAMES).fetchall()
+    cut = {name: second for name, second, _ in names if second}
+    phrases = [phrase for (phrase,) in execute(_PLACEHOLDERS).fetchall()]
+    execute(_TAILS)
     scratch.execute(_TIMES)
-    scratch.execute(
-        _PARSE.format(types=_TYPES, bodies=_BODIES),
-        {
-            **{name: one for name, one in _PATTERNS.items() if name != "placeholder"},
-            "chat": chat,
-            "all_sound": all_sound,
-            "spoken": _SPOKEN,
-            "first_mark": ord(min(MARKS)),
-            "names": list(cut),
-            "seconds": list(cut.values()),
-            "any_names": bool(cut),
-            "voices": [name for (name,) in voices],
-            "placeholders": [phrase for (phrase,) in phrases],
-            "any_placeholder": bool(phrases),
-        },
+    execute(
+        _PARSE.format(types=_TYPES),
+        all_sound=all_sound,
+        first_mark=ord(min(MARKS)),
+        names=list(cut),
+        seconds=list(cut.values()),
+        any_names=bool(cut),
+        voices=[name for name, _, is_voice in names if is_voice],
+        placeholders=phrases,
+        any_placeholder=bool(phrases),
     )
-    scratch.execute(_NO_TIMES)
     if media:
         files = {"base": list(media), "member": list(media.values())}
         scratch.register("media", pa.table(files))
         scratch.execute(_MEMBERS)
         scratch.unregister("media")
     # They hold as much as the file: what is no longer needed makes room.
-    for name in ("dates", "clocks"):
-        scratch.unregister(name)
-    scratch.execute("DROP VIEW headers; DROP TABLE cut; DROP TABLE others")
+    scratch.execute(_DROP)
