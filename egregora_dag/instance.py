@@ -1,32 +1,17 @@
 """Dagster's instance of a home."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
 
 from dagster import DagsterInstance
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from dagster._serdes import ConfigurableClassData
 
-from egregora_dag.permissions import for_owner_alone, withheld
+from egregora_dag.dagster_storage import OwnersStorage
+from egregora_dag.permissions import withheld
 from egregora_dag.settings import HOME_VARIABLE, Home
 
-
-class OwnersStorage(DagsterSqliteStorage):
-    """Dagster's storage in SQLite, for its owner alone, as are all files of its processes.
-
-    `dagster.yaml` names it, so it is loaded by whatever works on the instance: the webserver, the
-    daemon and each run, also where they are started by Dagster's own commands.
-    """
-
-    @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> Self:
-        """The storage that `dagster.yaml` describes."""
-        for_owner_alone()
-        return cls.from_local(inst_data=inst_data, **config_value)
+# `dagster.yaml` finds its storage here.
+__all__ = ["OwnersStorage", "dagster_instance", "environment_of"]
 
 
 def environment_of(home: Home) -> dict[str, str]:

@@ -119,13 +119,15 @@ def forget(instance: DagsterInstance, forgotten: Forgotten) -> None:
 def _clean_files(instance: DagsterInstance, forgotten: Forgotten) -> None:
     """Remove what tells of it from every file, until nothing is found."""
     folder = Path(instance.root_directory)
+    shared = {*folder.glob("history/*.db"), *folder.glob("history/runs/index.db")}
     for look in range(_LOOKS):
         if look:
             time.sleep(_PAUSE)
         found = {path for path in sorted(folder.rglob("*.db")) if _clean(path, forgotten)}
         _clean_printed(folder, forgotten)
         _point_at_latest(instance, forgotten)
-        for path in found:
+        # What Dagster itself deleted is found no more, but lies in the files that all runs share.
+        for path in found | shared:
             _overwrite_freed(path)
         if not found:
             break
