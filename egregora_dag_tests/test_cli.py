@@ -9,11 +9,12 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import click
 import duckdb
 import pytest
 
 from egregora_dag import settings
-from egregora_dag.cli import main
+from egregora_dag.cli import cli, main
 from egregora_dag.database import connections
 from egregora_dag.database.migrations import all_migrations, migrate_one
 from egregora_dag.settings import Home
@@ -51,6 +52,17 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return home, finished.stdout
+
+
+def test_help_tells_of_each_command_without_loading_any() -> None:
+    code = "import sys\nfrom egregora_dag.cli import main\ntry:\n    main(['--help'])\n"
+    code += "finally:\n    assert 'dagster' not in sys.modules"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.get_short_help_str(30).removesuffix("...") in told.stdout
 
 
 def test_the_demo_ends_with_a_summary_and_a_ranked_post(demo: tuple[Path, str]) -> None:

@@ -1,8 +1,10 @@
 """The command line; one module a group of commands, loaded when it is called."""
 
+import ast
 import importlib
 import sys
 import warnings
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +54,23 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"{__name__}.{_COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What each command does, as its source says."""
+        limit = formatter.width - 6 - max(map(len, _COMMANDS))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _documented(name, limit)) for name in _COMMANDS])
+
+
+def _documented(name: str, limit: int) -> str:
+    """The beginning of a command's documentation, without importing it."""
+    source = files(__name__).joinpath(f"{_COMMANDS[name]}.py").read_text("utf-8")
+    [function] = (
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    )
+    return click.Command(name, help=ast.get_docstring(function)).get_short_help_str(limit)
 
 
 def _home(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Home:
