@@ -296,6 +296,24 @@ def test_the_first_line_of_an_iphone_is_the_applications_though_it_has_the_chats
     ]
 
 
+def test_what_the_application_says_may_hold_a_link(tmp_path: Path) -> None:
+    start = "[31/12/2025, 18:05:00]"
+    path = write(
+        tmp_path,
+        f"{start} Sheds: \u200eThe description is now https://sheds.example",
+        f"{start} Bo: \u200eBo set the description to https://sheds.example",
+        f"{start} Bo: see https://sheds.example",
+        f"{start} Bo: \u200eLocation: https://maps.google.com/?q=38.7,-9.1",
+        name="WhatsApp Chat - Sheds.txt",
+    )
+    assert shown(read(path), "kind", "author") == [
+        ("system", None),
+        ("system", None),
+        ("message", "Bo"),
+        ("location", "Bo"),
+    ]
+
+
 FILES = {
     "IMG-20251231-WA0001.jpg": "image",
     "photo.JPEG": "image",

@@ -44,6 +44,7 @@ FROM (
 """
 _HEADERS: Final = "CREATE OR REPLACE TEMP VIEW headers AS FROM cut WHERE date IS NOT NULL"
 
+# The lines of `cut` lie in their order; to sort them all again would take longer than all of this.
 _DATES: Final = """
 WITH changed AS (
   SELECT line, date FROM headers QUALIFY date IS DISTINCT FROM lag(date) OVER ()

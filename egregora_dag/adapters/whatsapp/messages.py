@@ -102,6 +102,7 @@ CREATE OR REPLACE TYPE clock_written AS ENUM (SELECT clock FROM clocks);
 SET VARIABLE dates = (SELECT list(means) FROM dates);
 SET VARIABLE clocks = (SELECT list(means) FROM clocks)
 """
+
 # Every pattern stands here once, as each costs time to compile; CASE, unlike AND, does not match
 # what its condition rules out.
 _PARSE: Final = """
@@ -121,8 +122,9 @@ WITH bodies AS (
       THEN regexp_extract(body, $attached, ['file', 'usual', 'caption']) END AS attached,
     CASE WHEN contains(body, '<')
       THEN regexp_extract(body, $tagged, ['before', 'file', 'usual', 'caption']) END AS tagged,
+    CASE WHEN strlen(body) < 4000 AND contains(body, '://')
+      THEN regexp_matches(body, $location) ELSE false END AS is_place,
     CASE WHEN strlen(body) >= 4000 THEN false
-      WHEN contains(body, '://') THEN true
       WHEN strlen(body) = length(body) THEN regexp_matches(body, $special_ascii)
       ELSE regexp_matches(body, $special) END AS is_special,
     CASE WHEN is_special THEN regexp_extract(body, $omitted, ['before', 'word', 'caption']) END
@@ -151,9 +153,9 @@ WITH bodies AS (
       WHEN regexp_matches(body, $deleted) THEN 'deleted'
       WHEN regexp_matches(body, $call) THEN 'call'
       WHEN regexp_matches(body, $poll) THEN 'poll'
-      WHEN regexp_matches(body, $location) OR regexp_matches(body, $live_location)
-        THEN 'location'
+      WHEN regexp_matches(body, $live_location) THEN 'location'
       ELSE 'message' END
+    WHEN is_place THEN 'location'
     WHEN starts_with(body, $spoken) AND (author = $chat OR name IN $voices
       OR starts_with(substr(body, 2), author || ' ')) THEN 'system'
     ELSE 'message' END AS kind FROM seen)
