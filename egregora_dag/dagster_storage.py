@@ -1,7 +1,7 @@
 """Dagster's storage in SQLite, for its owner alone, with connections that stay open.
 
 Dagster opens and closes a file anew for each event that it stores in it, which takes longer than to
-store the event: up to a third of a small run.
+store the event.
 """
 
 import threading

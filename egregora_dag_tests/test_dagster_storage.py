@@ -7,11 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from dagster import AssetMaterialization, DagsterInstance
+from dagster import AssetMaterialization, DagsterInstance, job, op
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from egregora_dag.dagster_storage import Connections
+from egregora_dag.database.dagster_forgetting import Forgotten, forget
 from egregora_dag.instance import dagster_instance
 from egregora_dag.settings import Home
 
@@ -131,3 +132,34 @@ def test_an_instance_that_is_closed_leaves_no_log_of_changes(tmp_path: Path) -> 
         told(instance, "messages")
     assert [*home.dagster.rglob("*.db")]
     assert not [*home.dagster.rglob("*.db-wal")]
+
+
+@op
+def nothing() -> None:
+    """A step that does nothing."""
+
+
+@job
+def idle() -> None:
+    nothing()
+
+
+class _NoNames:
+    def masked(self, text: str) -> str:
+        return text
+
+
+def test_of_a_forgotten_run_nothing_is_left_in_files_that_stay_open(tmp_path: Path) -> None:
+    keys = ("wombatarium", "regatta")
+    with dagster_instance(Home(tmp_path)) as instance:
+        instance.add_dynamic_partitions("threads", keys)
+        for key in keys:
+            idle.execute_in_process(instance=instance, tags={"dagster/partition": key})
+        gone = Forgotten(_NoNames(), keys=frozenset({"wombatarium"}), order=keys)
+        forget(instance, gone)
+        held = {
+            key: [path for path in tmp_path.rglob("*.db*") if key.encode() in path.read_bytes()]
+            for key in keys
+        }
+    assert not held["wombatarium"]
+    assert held["regatta"]
